@@ -1,0 +1,1 @@
+"""What a flow is: text, expressions, check and plan. Pure; loading a plan needs no pydantic, so nothing is re-exported here."""

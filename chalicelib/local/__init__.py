@@ -1,0 +1,1 @@
+"""`penstock dev`: the embedded server, its schedules and its reloading of flow files."""

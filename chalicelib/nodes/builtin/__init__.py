@@ -1,0 +1,1 @@
+"""The nodes whose type has no dot: triggers and controls that are Penstock itself."""

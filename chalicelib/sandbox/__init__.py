@@ -1,0 +1,1 @@
+"""Where plugins (WebAssembly) will run, under limits and with granted capabilities only. Nothing runs here yet."""

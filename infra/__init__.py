@@ -1,0 +1,1 @@
+"""What AWS must provide, and the program that provides it. Not packaged."""
