@@ -1,1 +1,1 @@
-"""What a flow is: text, expressions, check and plan. Pure; loading a plan needs no pydantic, so nothing is re-exported here."""
+"""What a flow is: text, expressions, check and plan. Pure; loading a plan needs no pydantic: nothing is re-exported."""

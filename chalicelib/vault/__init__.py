@@ -1,1 +1,1 @@
-"""Sealing and opening credentials. Until the vault stands, credentials come from the environment through the same port."""
+"""Sealing and opening credentials. Until it stands, they come from the environment through the same port."""
