@@ -1,0 +1,124 @@
+"""Durable intents: what a queue carries. A message is small; what does not fit lies in a blob it names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from chalicelib.engine.records import Birth
+from chalicelib.flow.values import Json
+
+MESSAGE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Create the execution if it is not there yet, and run it. May create until `born` + 14 days."""
+
+    tenant: str
+    execution: str
+    birth: Birth
+    born: int
+    input: str
+    """The text of {"trigger": ..., "inputs": ...}; empty where `birth.input_pack` names a blob."""
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Run these steps, then whatever that makes ready."""
+
+    tenant: str
+    execution: str
+    epoch: int
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Run everything that is ready and held by nobody."""
+
+    tenant: str
+    execution: str
+    epoch: int
+
+
+Message: TypeAlias = Start | Go | Resume
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A message, and how long the queue holds it back (at most 900 seconds)."""
+
+    message: Message
+    delay_seconds: int = 0
+
+
+def to_json(message: Message) -> Mapping[str, Json]:
+    """The message as JSON: `v`, `kind`, and its fields."""
+    match message:
+        case Start(tenant, execution, birth, born, input_text):
+            return {
+                "v": MESSAGE_VERSION,
+                "kind": "start",
+                "tenant": tenant,
+                "execution": execution,
+                "birth": birth_to_json(birth),
+                "born": born,
+                "input": input_text,
+            }
+        case Go(tenant, execution, epoch, steps):
+            kind = {"v": MESSAGE_VERSION, "kind": "go"}
+            return {**kind, "tenant": tenant, "execution": execution, "epoch": epoch, "steps": list(steps)}
+        case Resume(tenant, execution, epoch):
+            return {"v": MESSAGE_VERSION, "kind": "resume", "tenant": tenant, "execution": execution, "epoch": epoch}
+
+
+def from_json(data: Mapping[str, Json]) -> Message:
+    """The message behind JSON; raises ValueError for garbage or a version from the future."""
+    try:
+        if data["v"] != MESSAGE_VERSION:
+            raise ValueError(f"message version {data['v']!r}; this code reads {MESSAGE_VERSION}")
+        tenant, execution = str(data["tenant"]), str(data["execution"])
+        match data["kind"]:
+            case "start":
+                birth = birth_from_json(data["birth"])
+                return Start(tenant, execution, birth, int(data["born"]), str(data["input"]))
+            case "go":
+                return Go(tenant, execution, int(data["epoch"]), tuple(map(str, data["steps"])))
+            case "resume":
+                return Resume(tenant, execution, int(data["epoch"]))
+            case kind:
+                raise ValueError(f"message kind {kind!r}")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a message: {type(error).__name__} {error}") from error
+
+
+def birth_to_json(birth: Birth) -> Mapping[str, Json]:
+    """A birth as JSON, under the short names that the head uses too."""
+    return {
+        "flow": birth.flow,
+        "version": birth.version,
+        "trigger": birth.trigger,
+        "started": birth.started,
+        "input_pack": birth.input_pack,
+        "input_hash": birth.input_hash,
+        "deadline": birth.deadline,
+        "parent": birth.parent,
+        "retry_of": birth.retry_of,
+        "keyed": birth.keyed,
+    }
+
+
+def birth_from_json(data: Mapping[str, Json]) -> Birth:
+    """A birth from JSON; raises KeyError or TypeError for anything else."""
+    return Birth(
+        flow=str(data["flow"]),
+        version=str(data["version"]),
+        trigger=str(data["trigger"]),
+        started=int(data["started"]),
+        input_pack=str(data["input_pack"]),
+        input_hash=str(data["input_hash"]),
+        deadline=int(data["deadline"]),
+        parent=str(data["parent"]),
+        retry_of=str(data["retry_of"]),
+        keyed=bool(data["keyed"]),
+    )
