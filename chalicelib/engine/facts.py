@@ -50,11 +50,13 @@ class Retrying:
     attempt: int
     """The attempt that failed, from 1."""
     code: str
+    pack: str = ""
+    """Where the attempts so far lie."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Until a moment (`timer`). Callbacks, approvals, children and wide loops will be further kinds."""
+    """Until a moment (`timer`), or for a loop that has a record of its own (`loop`). Further kinds will follow."""
 
     kind: str
     due: int
@@ -72,8 +74,8 @@ def to_text(fact: Fact) -> str:
             return f"d|{how.value}|{port}|{attempt}|{ended}|{pack}{tail}"
         case Claimed(token, expires, attempt, boot):
             return f"c|{expires:013d}|{token}|{attempt}|{boot}"
-        case Retrying(due, attempt, code):
-            return f"r|{due}|{attempt}|{code}"
+        case Retrying(due, attempt, code, pack):
+            return f"r|{due}|{attempt}|{code}|{pack}"
         case Waiting(kind, due, since):
             return f"w|{kind}|{due}|{since}"
         case _:
@@ -89,8 +91,8 @@ def from_text(text: str) -> Fact:
             return Done(How(how), port, int(attempt), int(ended), pack, int(order))
         case ["c", expires, token, attempt, boot]:
             return Claimed(token, int(expires), int(attempt), int(boot))
-        case ["r", due, attempt, code]:
-            return Retrying(int(due), int(attempt), code)
+        case ["r", due, attempt, code, pack]:
+            return Retrying(int(due), int(attempt), code, pack)
         case ["w", kind, due, since]:
             return Waiting(kind, int(due), int(since))
         case _:

@@ -96,7 +96,10 @@ def replace_puts(commit: Commit, puts: Mapping[str, Put]) -> Commit:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """R, P or Q becomes E for this reason; no epoch bump, so outcomes of running leased steps still commit."""
+    """R, P or Q becomes E for this reason; no epoch bump, so outcomes of running leased steps still commit.
+
+    On a loop's record (`key.part`) that does not exist yet it creates one in E, so that no claim can follow.
+    """
 
     key: RecordKey
     reason: Reason
