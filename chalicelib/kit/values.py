@@ -135,7 +135,18 @@ class Moment:
     seed: bytes
 
 
-Ask: TypeAlias = Request | StartFlow | PutFile | GetFile | GetMoment
+@dataclass(frozen=True, slots=True)
+class Hmac:
+    """Key a hash with the secret of the step's credential, `{"secret": text}`, as UTF-8. Answered with the digest.
+
+    `algorithm` is `sha1`, `sha256`, `sha384` or `sha512`. The worker opens the credential: a node never sees a secret.
+    """
+
+    algorithm: str
+    content: bytes
+
+
+Ask: TypeAlias = Request | StartFlow | PutFile | GetFile | GetMoment | Hmac
 """Everything a node can ask of the worker, as data."""
 
 
