@@ -42,6 +42,8 @@ class Put:
 
     fact: Fact
     guard: Guard
+    numbered: bool = False
+    """Record the commit order with it: `Done.order` becomes the record's `rev` before this write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Finish:
 class Commit:
     """One conditional write on one record, whole or not at all.
 
-    It holds only if: the record does not exist (`birth` given) or exists with this `epoch`; its status is one of
+    It holds only if: the record does not exist (`birth` or `creates` given) or exists with this `epoch`; its status is one of
     `allowed`; and every `Put` is allowed by its guard. `packs` are durable before the record names them; `inline`
     ones are stored in the record. `next_check` may only move the due entry earlier; with `finish` and nobody to tell
     it is removed. At most 100 facts.
@@ -69,6 +71,8 @@ class Commit:
     """Epoch milliseconds, for leases that ran out."""
     boot: int = 0
     birth: Birth | None = None
+    creates: bool = False
+    """Creates a loop's record, which has no birth of its own; refused where it exists."""
     puts: Mapping[str, Put] = field(default_factory=dict[str, Put])
     allowed: frozenset[Status] = frozenset({Status.RUNNING, Status.PAUSED, Status.ENDING})
     ending: Reason | None = None
