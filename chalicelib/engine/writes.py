@@ -6,10 +6,10 @@ the ending, all under one condition. `Cancel` is the other. `Mark`, `Pause`, `Si
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from chalicelib.engine.facts import Done, Fact
+from chalicelib.engine.facts import Claimed, Done, Fact
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 
 
@@ -55,14 +55,27 @@ class Finish:
     told: bool = True
 
 
+MOST_FACTS = 100
+"""In one write (design 4.2): DynamoDB takes 300 operators in an expression (developer guide, service quotas)."""
+
+ANYWHERE = frozenset({Status.RUNNING, Status.PAUSED, Status.ENDING})
+"""Where a fact may be recorded: a pause or an ending stops what would start, never what is running."""
+
+RUNS = frozenset({Status.RUNNING})
+"""Where an ordinary step may be claimed, and whence an execution succeeds."""
+
+ENDS = frozenset({Status.RUNNING, Status.ENDING})
+"""Whence an execution fails, is cancelled or times out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """One conditional write on one record, whole or not at all.
 
-    It holds only if: the record does not exist (`birth` or `creates` given) or exists with this `epoch`; its status is one of
-    `allowed`; and every `Put` is allowed by its guard. `packs` are durable before the record names them; `inline`
-    ones are stored in the record. `next_check` may only move the due entry earlier; with `finish` and nobody to tell
-    it is removed. At most 100 facts.
+    It holds only if: the record does not exist (`birth` or `creates` given) or exists with this `epoch`; its status is
+    one of `allowed`; every `Put` is allowed by its guard; and no inline pack has a name that is taken. `packs` are
+    durable before the record names them; `inline` ones are stored in the record. `next_check` may only move the due
+    entry earlier; with `finish` and nobody to tell it is removed. At most 100 facts: ValueError for more.
     """
 
     key: RecordKey
@@ -74,9 +87,11 @@ class Commit:
     creates: bool = False
     """Creates a loop's record, which has no birth of its own; refused where it exists."""
     puts: Mapping[str, Put] = field(default_factory=dict[str, Put])
-    allowed: frozenset[Status] = frozenset({Status.RUNNING, Status.PAUSED, Status.ENDING})
+    allowed: frozenset[Status] = ANYWHERE
+    """Left alone it becomes as wide as what is written may be: R for a claim and for success, R or E for another end,
+    else anywhere. A claim of an `on_failure` step says `{Status.ENDING}` itself."""
     ending: Reason | None = None
-    """R becomes E, for this reason (kept if the record is ending already)."""
+    """R or P becomes E, for this reason (kept if the record is ending already)."""
     finish: Finish | None = None
     busy: int | None = None
     next_check: int | None = None
@@ -86,15 +101,26 @@ class Commit:
     expires: int = 0
     """Epoch seconds when the store may forget the record; 0: not yet known."""
 
+    def __post_init__(self) -> None:
+        if len(self.puts) > MOST_FACTS:
+            raise ValueError(f"{len(self.puts)} facts in one write; at most {MOST_FACTS}")
+        if self.allowed is ANYWHERE:
+            object.__setattr__(self, "allowed", _as_wide_as(self.puts, self.finish))
+
     def without(self, names: frozenset[str]) -> "Commit":
         """The same write without these facts."""
         return replace_puts(self, {name: put for name, put in self.puts.items() if name not in names})
 
 
+def _as_wide_as(puts: Mapping[str, Put], finish: Finish | None) -> frozenset[Status]:
+    claims = any(type(put.fact) is Claimed for put in puts.values())
+    if claims or (finish is not None and finish.status is Status.SUCCEEDED):
+        return RUNS
+    return ENDS if finish is not None else ANYWHERE
+
+
 def replace_puts(commit: Commit, puts: Mapping[str, Put]) -> Commit:
     """The same write with other facts."""
-    from dataclasses import replace
-
     return replace(commit, puts=puts)
 
 

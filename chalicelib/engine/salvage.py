@@ -1,0 +1,132 @@
+"""What becomes of a refused commit: it is not lost as a whole (design 4.5, step 4; policy `rest` of models/group.py)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from chalicelib.engine.conditions import guard_allows
+from chalicelib.engine.facts import Claimed, Done, Fact, How, Retrying
+from chalicelib.engine.records import Image
+from chalicelib.engine.writes import ANYWHERE, Commit, Exactly, Finish, Put
+
+
+@dataclass(frozen=True, slots=True)
+class Salvage:
+    """A refused commit, sorted by attribute name. What is in none of the sets is in `rest`."""
+
+    rest: Commit | None
+    """What to write at once; None where nothing is left."""
+    adopted: frozenset[str]
+    """Steps that the image has settled otherwise: its fact counts, ours is dropped."""
+    refused: frozenset[str]
+    """Not ours to write: held by another, moved on, or the record no longer takes it."""
+    recorded: frozenset[str] = frozenset()
+    """Already there, to the letter: an earlier try of this very write succeeded."""
+
+
+def is_recorded(commit: Commit, image: Image) -> bool:
+    """Whether the image shows that this very write took place, though its answer never came."""
+    if commit.birth is not None and image.birth != commit.birth:
+        return False
+    if commit.finish is not None and image.status is not commit.finish.status:
+        return False
+    return all(_is_same(put.fact, image.facts.get(name)) for name, put in commit.puts.items())
+
+
+def salvage(commit: Commit, image: Image) -> Salvage:
+    """Take out what the image already has and the claims it refuses; keep the rest.
+
+    A leased outcome whose token still stands is always kept, whatever else is refused, even across a redrive. The
+    caller adds one thing that only it knows: results of its own that were computed from adopted facts go too
+    (`rest.without(names)`). The end is kept only where nothing was dropped: who adopts facts judges again.
+    """
+    kept: dict[str, Put] = {}
+    adopted: set[str] = set()
+    refused: set[str] = set()
+    recorded: set[str] = set()
+    claims = image.status in commit.allowed
+    for name, put in commit.puts.items():
+        fact = image.facts.get(name)
+        if _is_same(put.fact, fact):
+            recorded.add(name)
+        elif _takes(image, commit, put, fact) and (claims or not isinstance(put.fact, Claimed)):
+            kept[name] = put
+        elif isinstance(fact, Done):
+            adopted.add(name)
+        else:
+            refused.add(name)
+    dropped = adopted | refused
+    finish = commit.finish if claims and not dropped and image.epoch == commit.epoch else None
+    ending = None if _lost_a_failure(commit, dropped) or image.status.is_terminal else commit.ending
+    if not kept and finish is None and (ending is None or image.reason is not None):
+        return Salvage(None, frozenset(adopted), frozenset(refused), frozenset(recorded))
+    still_claims = any(isinstance(put.fact, Claimed) for put in kept.values())
+    rest = replace(
+        commit,
+        birth=None,
+        creates=False,
+        epoch=image.epoch,
+        puts=kept,
+        allowed=commit.allowed if still_claims or finish is not None else ANYWHERE,
+        ending=ending,
+        finish=finish,
+    )
+    return Salvage(_repacked(rest, image), frozenset(adopted), frozenset(refused), frozenset(recorded))
+
+
+def _takes(image: Image, commit: Commit, put: Put, fact: Fact | None) -> bool:
+    if image.status.is_terminal:
+        return False
+    is_leased = isinstance(put.guard, Exactly) and isinstance(put.guard.fact, Claimed)
+    if image.epoch != commit.epoch and not is_leased:
+        return False
+    return guard_allows(put.guard, fact, commit.now, commit.boot)
+
+
+def _is_same(fact: Fact, recorded: Fact | None) -> bool:
+    """Equal but for the commit order, which the store adds."""
+    if isinstance(fact, Done) and isinstance(recorded, Done):
+        return fact == (recorded if recorded.order == fact.order else replace(recorded, order=fact.order))
+    return fact == recorded
+
+
+def _lost_a_failure(commit: Commit, dropped: set[str]) -> bool:
+    """Whether the failure that the ending is about may be among what was dropped."""
+    if commit.ending is None or not commit.ending.step:
+        return False
+    facts = (commit.puts[name].fact for name in dropped)
+    return any(isinstance(fact, Done) and fact.how in {How.FAILED, How.UNKNOWN} for fact in facts)
+
+
+def _repacked(commit: Commit, image: Image) -> Commit:
+    """With the packs that are still named, and no inline pack under a name the record has given away since."""
+    names = _named(commit.puts, commit.finish)
+    inline: dict[str, str] = {}
+    renamed: dict[str, str] = {}
+    for name, text in commit.inline.items():
+        if name not in names:
+            continue
+        number = 0
+        fresh = name
+        while fresh in image.inline or fresh in inline:
+            fresh, number = f"i{number}", number + 1
+        inline[fresh] = text
+        if fresh != name:
+            renamed[name] = fresh
+    puts = {name: _renamed(put, renamed) for name, put in commit.puts.items()} if renamed else commit.puts
+    finish = commit.finish
+    if finish is not None and finish.output_pack in renamed:
+        finish = replace(finish, output_pack=renamed[finish.output_pack])
+    packs = {name: text for name, text in commit.packs.items() if name in names}
+    return replace(commit, puts=puts, finish=finish, inline=inline, packs=packs)
+
+
+def _named(puts: Mapping[str, Put], finish: Finish | None) -> set[str]:
+    names = {put.fact.pack for put in puts.values() if isinstance(put.fact, Done | Retrying)}
+    return names | {finish.output_pack} if finish is not None else names
+
+
+def _renamed(put: Put, renamed: Mapping[str, str]) -> Put:
+    fact = put.fact
+    if isinstance(fact, Done | Retrying) and fact.pack in renamed:
+        return replace(put, fact=replace(fact, pack=renamed[fact.pack]))
+    return put
