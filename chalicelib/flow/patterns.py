@@ -1,0 +1,153 @@
+r"""Regular expressions that cannot hang: the same ones that expressions know (`$match(text, /\d+/)`), for nodes.
+
+The engine of expressions matches in time linear in the text (Rust's `regex` crate: no backtracking, so no pattern and
+no text can make it explode). The price is its dialect: no look-around, no back-references; both are refused by name.
+Python's own `re` is not an option for patterns that users write: `(a+)+b` on thirty letters never ends, and even `.*x`
+is quadratic. What is left to bound is the product of both sizes, hence the limits below: the worst pattern we found
+takes about a second at 20,000 characters.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jsonatapy
+
+from chalicelib.errors import ParameterError
+
+LONGEST_PATTERN = 1_000
+LONGEST_TEXT = 100_000
+_TIMEOUT_MILLISECONDS = 2_000
+_NAMED_GROUP = re.compile(r"\(\?P?<([A-Za-z_][A-Za-z0-9_.\[\]]{0,99})>")
+_SAID_ON = re.compile(r"error: ([^\n]{1,200})")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One place where the pattern matches: characters `start` to `end`, and its groups (None: took no part)."""
+
+    text: str
+    start: int
+    end: int
+    groups: tuple[str | None, ...]
+
+
+class Pattern:
+    """A regular expression, understood when it is first asked; use it on the thread that made it."""
+
+    __slots__ = ("_literal", "names")
+
+    def __init__(
+        self, pattern: str, *, ignore_case: bool = False, multiline: bool = False, dot_all: bool = False
+    ) -> None:
+        """Take the pattern as the user wrote it; raises ParameterError where it can be no pattern at all."""
+        if not pattern:
+            raise ParameterError("The pattern is empty. Write a regular expression.")
+        if len(pattern) > LONGEST_PATTERN:
+            raise ParameterError(f"The pattern has {len(pattern)} characters; {LONGEST_PATTERN} are allowed.")
+        if pattern[0] in "*+?":
+            raise ParameterError(f"The pattern begins with `{pattern[0]}`, and there is nothing before it to repeat.")
+        literal = _as_literal(pattern)
+        flags = "i" * ignore_case + "m" * multiline + "s" * dot_all
+        self._literal = f"/{literal}/{flags}"
+        self.names = tuple(_group_names(pattern))
+        """The name of each group in order, None where it has none."""
+
+    def occurs_in(self, text: str) -> bool:
+        """Whether it matches anywhere; raises ParameterError for a bad pattern or a text over the limit."""
+        return self._ask(f"$contains(t, {self._literal})", text) is True
+
+    def find(self, text: str, limit: int | None = None) -> list[Match]:
+        """Every place where it matches, from left to right, not overlapping, at most `limit`.
+
+        Raises ParameterError for a bad pattern, a text over the limit, and a pattern that matches the empty text in
+        between (what that should mean, no two languages agree on).
+        """
+        found: list[dict[str, Any]] | dict[str, Any] | None = self._ask(
+            f"$match(t, {self._literal}{'' if limit is None else f', {limit}'})", text
+        )
+        if found is None:
+            return []
+        return list(_matches(text, found if isinstance(found, list) else [found]))
+
+    def _ask(self, expression: str, text: str) -> Any:
+        if len(text) > LONGEST_TEXT:
+            raise ParameterError(
+                f"The text has {len(text)} characters; a pattern is tried on at most {LONGEST_TEXT}. Split it first."
+            )
+        try:
+            return jsonatapy.compile(expression).evaluate({"t": text}, timeout=_TIMEOUT_MILLISECONDS)
+        except (ValueError, TypeError) as error:
+            raise _refusal(str(error)) from error
+        except BaseException as error:
+            # A panic of the Rust engine derives from BaseException; its class cannot be imported.
+            if type(error).__name__ == "PanicException":
+                raise ParameterError("This pattern cannot be tried. Write it in another way.") from None
+            raise
+
+
+def _as_literal(pattern: str) -> str:
+    """The pattern between slashes: every slash that is not escaped yet is."""
+    pieces: list[str] = []
+    is_escaped = False
+    for letter in pattern:
+        pieces.append("\\/" if letter == "/" and not is_escaped else letter)
+        is_escaped = letter == "\\" and not is_escaped
+    if is_escaped:
+        raise ParameterError("The pattern ends in a lone backslash. Write two for a backslash.")
+    return "".join(pieces)
+
+
+def _group_names(pattern: str) -> Iterator[str | None]:
+    position = 0
+    in_class = 0
+    while position < len(pattern):
+        letter = pattern[position]
+        if letter == "\\":
+            position += 1
+        elif letter == "[":
+            in_class += 1
+            # A bracket that closes at once is a member: []a] and [^]a].
+            position += 1 if pattern[position + 1 : position + 2] == "^" else 0
+            position += 1 if pattern[position + 1 : position + 2] == "]" else 0
+        elif letter == "]" and in_class:
+            in_class -= 1
+        elif letter == "(" and not in_class:
+            if named := _NAMED_GROUP.match(pattern, position):
+                yield named[1]
+            elif pattern[position + 1 : position + 2] != "?":
+                yield None
+        position += 1
+
+
+def _matches(text: str, found: list[dict[str, Any]]) -> Iterator[Match]:
+    # JSONata counts UTF-16 units: a character beyond U+FFFF is two of them.
+    is_plain = text.isascii() or max(text) <= "\uffff"
+    characters, units = 0, 0
+    for one in found:
+        index = int(one["index"])
+        if is_plain:
+            characters = index
+        else:
+            while units < index:
+                units += 2 if text[characters] > "\uffff" else 1
+                characters += 1
+        yield Match(one["match"], characters, characters + len(one["match"]), tuple(one["groups"]))
+
+
+def _refusal(said: str) -> ParameterError:
+    if "look-around" in said:
+        return ParameterError("The pattern looks around itself, (?=...) or (?<=...), which is not supported.")
+    if "backreferences" in said:
+        return ParameterError("The pattern refers back to a group, as \\1 does, which is not supported.")
+    if "size limit" in said:
+        return ParameterError("The pattern is too large once its repetitions are written out. Use smaller counts.")
+    if "D1004" in said:
+        return ParameterError("The pattern also matches the empty text. Write + where * or ? lets it match nothing.")
+    if "surrogates" in said:
+        return ParameterError("The text or the pattern has a lone surrogate, which no text in Unicode has.")
+    if "D1012" in said:
+        return ParameterError("Matching took too long. Use a simpler pattern or a shorter text.")
+    reason = _SAID_ON.search(said)
+    return ParameterError(f"The pattern is not a regular expression{f': {reason[1]}' if reason else ''}.")
