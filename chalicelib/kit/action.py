@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from chalicelib.kit.address import path_part
 from chalicelib.kit.service import Route, Service
 from chalicelib.kit.values import Ask, Json, Moment, Outcome, Request
 
@@ -70,20 +71,14 @@ class Action(BaseModel):
 
 def along(route: Route, values: Mapping[str, Json]) -> Conversation:
     """Send `values` along a route: path parts into the path, the rest as query or JSON body by the method."""
-    path = route.path.format_map({key: quoted(value) for key, value in values.items()})
-    rest = {key: value for key, value in values.items() if f"{{{key}}}" not in route.path}
+    named = {key for key in values if f"{{{key}}}" in route.path}
+    path = route.path.format_map({key: path_part(values[key], key) for key in named})
+    rest = {key: value for key, value in values.items() if key not in named}
     if route.method in {"GET", "HEAD", "DELETE"}:
         response = yield Request(route.method, path, query=rest)
     else:
         response = yield Request(route.method, path, json=rest)
     return response.json if response.content else None
-
-
-def quoted(value: Json) -> str:
-    """A path part, percent-encoded so that it stays one part (RFC 3986, section 3.3)."""
-    from urllib.parse import quote  # imported late: the hook route never builds a path
-
-    return quote(str(value), safe="")
 
 
 class Control(BaseModel):
@@ -97,8 +92,12 @@ class Control(BaseModel):
     effect: ClassVar[EffectName] = "pure"
     example: ClassVar[Example]
     more_examples: ClassVar[tuple[Example, ...]] = ()
+    formerly: ClassVar[tuple[str, ...]] = ()
+    """Types this node once had; flows that use them keep working."""
+    output: ClassVar[Mapping[str, Json] | None] = None
+    """JSON Schema of the value, where it is known."""
     not_built: ClassVar[Mapping[str, str]] = {}
-    """Parameters that are known but refused by name for now, each with the sentence that says so."""
+    """Parameters refused by name for now, each with the sentence that says so; `*` is the node itself."""
 
     def decide(self, moment: Moment) -> Outcome | Conversation:
         """What follows from the parameters, at this moment."""
@@ -114,6 +113,8 @@ class Trigger(BaseModel):
     """The names below `trigger`, each with its sentence."""
     verifies: ClassVar[bool] = False
     """Whether `verify` must be written out."""
+    formerly: ClassVar[tuple[str, ...]] = ()
+    """Types this trigger once had; flows that use them keep working."""
     example: ClassVar[Mapping[str, Json]] = {}
 
 

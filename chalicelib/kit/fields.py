@@ -1,10 +1,30 @@
 """Field types that say which widget to draw and how an expression in that place is read."""
 
-from typing import Annotated, Any
+from datetime import timedelta
+from typing import Annotated, Any, cast
+from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from chalicelib.kit.durations import PATTERN, parse_duration
 from chalicelib.kit.values import Json
+
+
+def one_as_list(value: Any) -> Any:
+    """One value becomes a list of one; nothing becomes an empty list."""
+    if value is None:
+        return []
+    return cast("list[Any]", value) if isinstance(value, list) else [value]
+
+
+def _known_zone(name: str) -> str:
+    """An IANA time zone that this machine knows."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("is not a time zone; write an IANA name, such as Europe/Berlin or UTC") from error
+    return name
+
 
 LongText = Annotated[str, Field(json_schema_extra={"widget": "textarea"})]
 """Text of several lines."""
@@ -15,7 +35,7 @@ Anything = Annotated[Json, Field(json_schema_extra={"x-place": "untyped"})]
 AnyObject = Annotated[dict[str, Any], Field(json_schema_extra={"x-place": "untyped"})]
 """An untyped place that must be an object."""
 
-Rows = Annotated[list[Any], Field(json_schema_extra={"x-place": "list"})]
+Rows = Annotated[list[Any], BeforeValidator(one_as_list), Field(json_schema_extra={"x-place": "list"})]
 """A list parameter: one value becomes a list of one, nothing becomes an empty list."""
 
 Condition = Annotated[bool, Field(json_schema_extra={"x-place": "condition"})]
@@ -23,3 +43,13 @@ Condition = Annotated[bool, Field(json_schema_extra={"x-place": "condition"})]
 
 FileReference = Annotated[dict[str, Any], Field(json_schema_extra={"x-place": "file", "widget": "file"})]
 """A file: `{"file", "name", "type", "size"}`, passed whole."""
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": "string", "pattern": PATTERN, "widget": "duration"}),
+]
+"""A length of time: a number and a unit, such as `90s`, `10m`, `1h30m` or `2d`."""
+
+Zone = Annotated[str, AfterValidator(_known_zone), Field(json_schema_extra={"widget": "timezone"})]
+"""An IANA time zone, such as `Europe/Berlin`."""

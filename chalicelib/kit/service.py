@@ -16,6 +16,14 @@ def says_nothing(response: Response) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """Headers with the calls left, and with the time (seconds since 1970) at which there will be more."""
+
+    remaining: str
+    reset: str
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A system outside: where it is, how it is signed for, and how it says that something failed.
 
@@ -35,6 +43,10 @@ class Service:
     """What an answer with a good status may still say: Slack's `ok: false`."""
     error_message: Complaint = says_nothing
     """The service's own sentence in an answer with a bad status."""
+    passing: frozenset[str] = frozenset()
+    """What `complaint` may say (up to a colon) that passes by itself, so that trying again may help."""
+    rate_limit: RateLimit | None = None
+    """The headers in which it says that a quota is used up."""
     idempotency_header: str | None = None
     """The header in which the service takes an idempotency key; None: it takes none."""
     docs: str = ""

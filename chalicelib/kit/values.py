@@ -51,6 +51,8 @@ class Request:
     allow: tuple[int, ...] = ()
     signed: bool = True
     """False sends it without the credential: a presigned upload address, another host."""
+    fills: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Values for the braces in the service's base URL that the node worked out itself, such as a queue's `region`."""
     limit_bytes: int | None = None
     """The largest answer this request takes, in bytes; None: the deployment's limit."""
 
