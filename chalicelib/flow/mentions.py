@@ -1,50 +1,33 @@
-"""What an expression says before it is evaluated: the steps it mentions, its mistakes, its shape."""
+"""What an expression says before it is evaluated: the steps it mentions, its mistakes, its shape.
 
-from dataclasses import dataclass
-from typing import Literal
+jsonatapy shows no syntax tree and no positions, so the text is read here a second time, by our own tokenizer and a
+small operator-precedence reader that keeps no tree: it notes what it meets, in time linear in the text.
+"""
 
-from chalicelib.errors import NotBuiltYetError
+from chalicelib.flow.mentions_found import Analysis, Findings, Mention, Mistake, Shape, in_order
+from chalicelib.flow.mentions_reader import Reader
 
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """`steps.<id>` or `errors.<id>`, where it begins, and whether the expression gets by without it."""
-
-    kind: Literal["steps", "errors"]
-    id: str
-    way_out: bool
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """Something refused (or warned of): where in the expression's text, what it is, what to write."""
-
-    offset: int
-    what: str
-    do: str
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """All that is known of an expression from its text alone.
-
-    `names` are the first names used besides steps and errors; `path` is there when the whole expression is a plain
-    path; `shape` "any" is what may be nothing, one or a list by the number of rows; `rewritten` is the text for
-    jsonatapy over one plain scope document; `functions` are the built-in names used, without their `$`.
-    """
-
-    mentions: tuple[Mention, ...]
-    names: frozenset[str]
-    mistakes: tuple[Mistake, ...]
-    warnings: tuple[Mistake, ...]
-    path: tuple[str | int, ...] | None
-    shape: Literal["one", "many", "any"]
-    rewritten: str
-    functions: frozenset[str]
-    defines_function: bool
+__all__ = ["Analysis", "Mention", "Mistake", "Shape", "analyse"]
 
 
 def analyse(text: str, names: frozenset[str]) -> Analysis:
-    """Analyse one expression; `names` are the first names allowed besides `steps` and `errors`. Never raises."""
-    raise NotBuiltYetError
+    """Analyse the text between `${` and `}`; never raises.
+
+    Args:
+        text: the expression; offsets in the answer count its characters.
+        names: the first names allowed here besides `steps` and `errors`, which always are.
+    """
+    found = Findings(text)
+    path, shape = Reader(text, names, found).read()
+    mistakes = in_order(found.mistakes)
+    return Analysis(
+        mentions=found.mentions(),
+        names=frozenset(found.names),
+        mistakes=mistakes,
+        warnings=in_order(found.warnings),
+        path=None if mistakes else path,
+        shape=shape,
+        rewritten=found.rewritten(),
+        functions=frozenset(found.functions),
+        defines_function=found.defines_function,
+    )
