@@ -18,14 +18,10 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.kit.durations import parse_duration
 
-_MONTH_NAMES: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_MONTHS: Final = dict(zip(_MONTH_NAMES, range(1, 13), strict=True))
-    name: n
-    for name, n in zip(
-        ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"), range(1, 13), strict=True
-    )
-}
-_WEEKDAYS: Final = dict(zip(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"), range(7), strict=True))
+_MONTHS: Final[dict[str, int]] = dict(
+    zip(("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"), range(1, 13), strict=True)
+)
+_WEEKDAYS: Final[dict[str, int]] = dict(zip(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"), range(7), strict=True))
 _SHORTHANDS: Final = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",

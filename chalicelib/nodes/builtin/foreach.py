@@ -30,10 +30,11 @@ def _tolerance(value: object) -> object:
 class Foreach(Control):
     """Run the steps below it once for every item of a list, several at a time.
 
-    In `steps`, `item` is the item and `index` its place, counted from 0; with `batch` it is `items`, always a list. The
-    value is `{"results", "failed", "count"}`: the results of the body's `output` (or of its only last step) in the
-    order of the items, null where one failed; for each failure its `index`, `item` and `error`; and the number of items.
-    All of it runs in one invocation.
+    In `steps`, `item` is the item and `index` its place, counted from 0; with `batch` it is `items`, always a list.
+
+    The value is `{"results", "failed", "count"}`: the results of the body's `output` (or of its only last step) in the
+    order of the items, null where one failed; for each failure its `index`, `item` and `error`; and how many turns
+    there were. All of it runs in one invocation.
     """
 
     example = Example(
@@ -52,9 +53,7 @@ class Foreach(Control):
     """How many items (or batches) are under way at once."""
     pause: Duration | None = Field(default=None, json_schema_extra={"x-maximum": "15m"})
     """How long to wait after an item (or batch) before the next one takes its place."""
-    tolerate: Annotated[
-        int | str, BeforeValidator(_tolerance), Field(json_schema_extra={"x-place": "text", "examples": [3, "10%"]})
-    ] = 0
+    tolerate: Annotated[int | str, BeforeValidator(_tolerance), Field(json_schema_extra={"examples": [3, "10%"]})] = 0
     """How many items may fail, as a number or a share such as `10%`, before the step fails."""
 
     @model_validator(mode="after")
