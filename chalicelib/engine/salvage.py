@@ -1,4 +1,4 @@
-"""What becomes of a refused commit: it is not lost as a whole (design 4.5, step 4; policy `rest` of models/group.py)."""
+"""What becomes of a refused commit: it is not lost as a whole (design 4.5, step 4; `rest` in models/group.py)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
