@@ -1,0 +1,124 @@
+"""The published values of the webhook senders we know."""
+
+import hashlib
+import hmac
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from chalicelib.errors import SignatureWrongError
+from chalicelib.signing.inbound import Delivery, scheme_names, verify
+from chalicelib.signing.inbound_keys import is_signed
+from chalicelib.signing.inbound_scheme import HeaderTime, Listed, Paired, Signed, Way, Whole
+from chalicelib.signing.inbound_table import SCHEMES
+from chalicelib.signing.inbound_time import time_from
+
+VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "webhooks.json").read_text(encoding="utf-8"))[
+    "vectors"
+]
+ALGORITHMS = {"hmac-rfc", "ed25519-rfc8032"}
+
+
+def _delivery(vector, row: Signed):
+    """The delivery that a vector describes, its signature put where the sender puts it."""
+    given = vector["input"]
+    headers = {name.lower(): value for name, value in given.get("headers", {}).items()}
+    signature = given.get("signature", vector["expected"])
+    mark = row.ways[0].mark
+    match row.place:
+        case Whole(headers=names):
+            headers[names[0]] = signature if signature.startswith(mark) else mark + signature
+        case Listed(header=name):
+            headers[name] = signature if signature.startswith(mark) else mark + signature
+        case Paired(header=name, time_key=time_key) if name not in headers:
+            headers[name] = f"{time_key}={given['timestamp']},{mark}={signature}"
+        case _:
+            assert signature == "reject" or signature in headers[row.place.header]
+    if isinstance(row.time, HeaderTime) and "timestamp" in given:
+        headers[row.time.header] = given["timestamp"]
+    body = given.get("body", given.get("message", "")).encode()
+    return Delivery(given.get("method", "POST"), "/", urlencode(given.get("query", {})), headers, body)
+
+
+def _time(delivery, row):
+    match row.place, row.time:
+        case _, HeaderTime(header=header, unit=unit):
+            return time_from(delivery.headers[header], unit)
+        case Paired(header=header, separator=separator, time_key=key), _:
+            pairs = dict(pair.split("=", 1) for pair in delivery.headers[header].split(separator))
+            return time_from(pairs[key], "seconds")
+        case _:
+            return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _check(vector):
+    row = SCHEMES[vector["provider"]]
+    given = vector["input"]
+    delivery = _delivery(vector, row)
+    secret = {"secret": given.get("secret") or given.get("secret_hex") or given["public_key"]}
+    options = {"url": given["url"]} if "url" in row.options else {}
+    now = _time(delivery, row) + timedelta(seconds=1)
+    verified = verify(vector["provider"], options, secret, delivery, now=now)
+    assert (verified.signed_at is not None) == (row.time is not None)
+
+
+def test_every_published_value_is_accepted_and_every_counterexample_refused(record_property):
+    checked: Counter[str] = Counter()
+    for vector in VECTORS:
+        if vector["provider"] in ALGORITHMS:
+            continue
+        if vector.get("negative"):
+            with pytest.raises(SignatureWrongError):
+                _check(vector)
+            checked["refused"] += 1
+        else:
+            _check(vector)
+            checked["accepted"] += 1
+        checked[vector["provider"]] += 1
+    providers = len(checked) - 2
+    assert checked["refused"] == 4
+    assert checked["accepted"] == 31
+    assert providers == 19
+    record_property(
+        "covered",
+        f"webhooks: {len(scheme_names())} schemes; {checked['accepted'] + checked['refused']} published values of"
+        f" {providers} senders checked, {checked['refused']} of them refusals",
+    )
+
+
+def test_the_hash_functions_are_those_of_the_rfcs():
+    checked = 0
+    for vector in VECTORS:
+        if vector["provider"] != "hmac-rfc":
+            continue
+        given = vector["input"]
+        key, message = bytes.fromhex(given["key_hex"]), bytes.fromhex(given["message_hex"])
+        name = given["algorithm"].lower().replace("-", "").removeprefix("hmac")
+        if f"hmac-{name}" in ("hmac-sha1", "hmac-sha256", "hmac-sha384", "hmac-sha512"):
+            way = Way(algorithm=f"hmac-{name}")
+            assert is_signed(way, key, message, [vector["expected"].encode()])
+            assert not is_signed(way, key, message + b"\0", [vector["expected"].encode()])
+            checked += 1
+        else:
+            assert hmac.new(key, message, getattr(hashlib, name)).hexdigest() == vector["expected"]
+    assert checked >= 20
+
+
+def test_ed25519_is_that_of_rfc_8032():
+    vectors = [vector["input"] for vector in VECTORS if vector["provider"] == "ed25519-rfc8032"]
+    assert len(vectors) == 3
+    for given in vectors:
+        way, key = Way(algorithm="ed25519"), bytes.fromhex(given["public_key_hex"])
+        message, signature = bytes.fromhex(given["message_hex"]), given["signature_hex"].encode()
+        assert is_signed(way, key, message, [signature])
+        assert not is_signed(way, key, message + b"\0", [signature])
+        assert not is_signed(way, key, message, [signature.upper()])
+
+
+def test_every_carried_vector_names_its_source_and_a_scheme():
+    assert all(vector["source"].get("via") for vector in VECTORS)
+    assert {vector["provider"] for vector in VECTORS} - ALGORITHMS <= set(scheme_names())
