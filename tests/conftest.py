@@ -4,6 +4,8 @@ A test calls `record_property("covered", "sigv4: 234 vectors checked ...")`; the
 summary if the test passed, with or without -s, in one process or under pytest-xdist.
 """
 
+from tests.aws_server import aws_url  # noqa: F401  a fixture; nothing starts before a test takes it
+
 
 def pytest_terminal_summary(terminalreporter):
     """Write the lines that passed tests recorded, sorted, each once."""
