@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from chalicelib.engine.records import Birth
+from chalicelib.engine.shapes import flag, record, rows, text, whole
 from chalicelib.flow.values import Json
 
 MESSAGE_VERSION = 1
@@ -52,7 +53,7 @@ class Send:
     delay_seconds: int = 0
 
 
-def to_json(message: Message) -> Mapping[str, Json]:
+def to_json(message: Message) -> dict[str, Json]:
     """The message as JSON: `v`, `kind`, and its fields."""
     match message:
         case Start(tenant, execution, birth, born, input_text):
@@ -72,27 +73,31 @@ def to_json(message: Message) -> Mapping[str, Json]:
             return {"v": MESSAGE_VERSION, "kind": "resume", "tenant": tenant, "execution": execution, "epoch": epoch}
 
 
-def from_json(data: Mapping[str, Json]) -> Message:
+def from_json(data: Json) -> Message:
     """The message behind JSON; raises ValueError for garbage or a version from the future."""
     try:
-        if data["v"] != MESSAGE_VERSION:
-            raise ValueError(f"message version {data['v']!r}; this code reads {MESSAGE_VERSION}")
-        tenant, execution = str(data["tenant"]), str(data["execution"])
-        match data["kind"]:
-            case "start":
-                birth = birth_from_json(data["birth"])
-                return Start(tenant, execution, birth, int(data["born"]), str(data["input"]))
-            case "go":
-                return Go(tenant, execution, int(data["epoch"]), tuple(map(str, data["steps"])))
-            case "resume":
-                return Resume(tenant, execution, int(data["epoch"]))
-            case kind:
-                raise ValueError(f"message kind {kind!r}")
-    except (KeyError, TypeError, AttributeError) as error:
+        return _from_record(record(data))
+    except (KeyError, TypeError) as error:
         raise ValueError(f"not a message: {type(error).__name__} {error}") from error
 
 
-def birth_to_json(birth: Birth) -> Mapping[str, Json]:
+def _from_record(data: Mapping[str, Json]) -> Message:
+    if data["v"] != MESSAGE_VERSION:
+        raise ValueError(f"message version {data['v']!r}; this code reads {MESSAGE_VERSION}")
+    tenant, execution = text(data["tenant"]), text(data["execution"])
+    match data["kind"]:
+        case "start":
+            birth = birth_from_json(record(data["birth"]))
+            return Start(tenant, execution, birth, whole(data["born"]), text(data["input"]))
+        case "go":
+            return Go(tenant, execution, whole(data["epoch"]), tuple(text(each) for each in rows(data["steps"])))
+        case "resume":
+            return Resume(tenant, execution, whole(data["epoch"]))
+        case kind:
+            raise ValueError(f"message kind {kind!r}")
+
+
+def birth_to_json(birth: Birth) -> dict[str, Json]:
     """A birth as JSON, under the short names that the head uses too."""
     return {
         "flow": birth.flow,
@@ -111,14 +116,14 @@ def birth_to_json(birth: Birth) -> Mapping[str, Json]:
 def birth_from_json(data: Mapping[str, Json]) -> Birth:
     """A birth from JSON; raises KeyError or TypeError for anything else."""
     return Birth(
-        flow=str(data["flow"]),
-        version=str(data["version"]),
-        trigger=str(data["trigger"]),
-        started=int(data["started"]),
-        input_pack=str(data["input_pack"]),
-        input_hash=str(data["input_hash"]),
-        deadline=int(data["deadline"]),
-        parent=str(data["parent"]),
-        retry_of=str(data["retry_of"]),
-        keyed=bool(data["keyed"]),
+        flow=text(data["flow"]),
+        version=text(data["version"]),
+        trigger=text(data["trigger"]),
+        started=whole(data["started"]),
+        input_pack=text(data["input_pack"]),
+        input_hash=text(data["input_hash"]),
+        deadline=whole(data["deadline"]),
+        parent=text(data["parent"]),
+        retry_of=text(data["retry_of"]),
+        keyed=flag(data["keyed"]),
     )

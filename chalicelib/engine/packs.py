@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from chalicelib.engine.shapes import record, rows, text, whole
 from chalicelib.flow.values import Json
 
 INLINE_LIMIT = 1024
@@ -72,5 +73,12 @@ def entry_to_json(entry: Entry) -> Mapping[str, Json]:
 
 def entry_from_json(data: Mapping[str, Json]) -> Entry:
     """The entry behind its JSON; raises KeyError or TypeError for anything else."""
-    attempts = tuple(Attempt(int(a[0]), int(a[1]), int(a[2]), str(a[3]), str(a[4])) for a in data["a"])
-    return Entry(data["v"], data["i"], attempts, data.get("e"))
+    failure = data.get("e")
+    attempts = tuple(_attempt(rows(each)) for each in rows(data["a"]))
+    return Entry(data["v"], data["i"], attempts, None if failure is None else record(failure))
+
+
+def _attempt(row: Sequence[Json]) -> Attempt:
+    if len(row) != 5:
+        raise TypeError(f"an attempt has 5 fields, not {len(row)}")
+    return Attempt(whole(row[0]), whole(row[1]), whole(row[2]), text(row[3]), text(row[4]))
