@@ -37,7 +37,7 @@ def scan(text: str) -> tuple[str | Hole, ...]:
             position = opening + 2
             continue
         literal.append(text[position:opening])
-        ending = _ending(text, opening)
+        ending = ending_of(text, opening)
         if any(literal):
             pieces.append("".join(literal))
         literal = []
@@ -59,8 +59,8 @@ def has_hole(text: str) -> bool:
     return False
 
 
-def _ending(text: str, opening: int) -> int:
-    """Find the `}` that ends the hole opened at `opening`.
+def ending_of(text: str, opening: int) -> int:
+    """Find the `}` that ends the hole opened at `opening`; raises NotClosed.
 
     Only braces are counted: a missing `)` or `]` is then a mistake of this expression and swallows no others.
     """

@@ -1,10 +1,22 @@
-"""A flow file as text: YAML (a strict subset) and JSON in, canonical JSON and readable YAML out."""
+"""A flow file as text: YAML (a strict subset) and JSON in, canonical JSON and readable YAML out.
 
+What goes wrong is a FlowTextError whose problems name file, line, column, what and what to do. ruamel.yaml is imported
+when the first YAML is read; JSON needs nothing but the standard library.
+"""
+
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 
-from chalicelib.errors import NotBuiltYetError
-from chalicelib.flow.values import Json, Place, Pointer
+from chalicelib.errors import FlowTextError
+from chalicelib.flow.text_json import read_json_text
+from chalicelib.flow.text_places import place_within
+from chalicelib.flow.text_source import open_source
+from chalicelib.flow.text_writing import write_yaml
+from chalicelib.flow.values import UNKNOWN_PLACE, Json, Place, Pointer
+
+__all__ = ["Document", "read", "read_json", "read_yaml", "to_json", "to_yaml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,30 +30,68 @@ class Document:
     text: str
 
     def place(self, pointer: Pointer, offset: int = 0) -> Place:
-        """Say where a value (or its nearest parent) stands; with an offset, where that character of a text stands."""
-        raise NotBuiltYetError
+        """Say where a value stands, or the nearest parent that is in the file.
+
+        With an offset into a text, where that character of it stands: exact for plain and quoted text and for literal
+        blocks, as near as lines allow in folded ones.
+        """
+        found = self.values.get(pointer)
+        if found is not None:
+            return place_within(self.text, found, offset) if offset > 0 else found
+        for length in range(len(pointer) - 1, -1, -1):
+            parent = self.keys.get(pointer[:length]) or self.values.get(pointer[:length])
+            if parent is not None:
+                return parent
+        return UNKNOWN_PLACE
 
 
 def read(text: str | bytes, name: str) -> Document:
-    """Read a file by its extension; FlowTextError carries every problem found."""
-    raise NotBuiltYetError
+    """Read a file by the extension of its name: `.json`, else `.yaml` or `.yml`; FlowTextError for any other."""
+    match PurePath(name).suffix.lower():
+        case ".json":
+            return read_json(text, name)
+        case ".yaml" | ".yml":
+            return read_yaml(text, name)
+        case other:
+            raise FlowTextError(f"{name}: a flow file ends in .yaml, .yml or .json, not in `{other}`. Rename it.")
 
 
 def read_yaml(text: str | bytes, name: str) -> Document:
     """Read the strict subset of YAML that is losslessly JSON; FlowTextError carries every problem found."""
-    raise NotBuiltYetError
+    # Imported here: ruamel.yaml is slow to import, and Lambda reads JSON.
+    from chalicelib.flow.text_yaml import read_yaml_source
+
+    source = open_source(text, name)
+    reading = read_yaml_source(source)
+    data = reading.data if isinstance(reading.data, dict) else {}
+    return Document(name, data, reading.keys, reading.values, source.text)
 
 
 def read_json(text: str | bytes, name: str) -> Document:
-    """Read JSON; FlowTextError carries every problem found."""
-    raise NotBuiltYetError
+    """Read JSON strictly (no double keys, NaN, half characters, comments); FlowTextError carries every problem found.
+
+    The places are found when the first one is asked for.
+    """
+    source, data, keys, values = read_json_text(text, name)
+    return Document(name, data if isinstance(data, dict) else {}, keys, values, source.text)
 
 
 def to_json(data: Json) -> str:
-    """Write the canonical text: the author's key order, no spaces, exact integers; NaN and lone surrogates are refused."""
-    raise NotBuiltYetError
+    """Write the text that a version's hash is made of: the author's key order, no spaces, characters as they are.
+
+    Whole numbers are exact, floats as `repr` writes them. FlowTextError for what JSON cannot say: NaN, infinities,
+    half characters.
+    """
+    try:
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text.encode("utf-8")
+    except (ValueError, TypeError, RecursionError) as error:
+        reason = "half a character stands in a text" if isinstance(error, UnicodeError) else str(error)
+        raise FlowTextError(f"This cannot be written as JSON: {reason}.") from error
+    return text
 
 
 def to_yaml(data: Json) -> str:
-    """Write readable YAML that `read_yaml` reads back as the same data."""
-    raise NotBuiltYetError
+    """Write readable YAML that `read_yaml` reads back as the same data; FlowTextError for what JSON cannot say."""
+    to_json(data)
+    return write_yaml(data)

@@ -1,0 +1,222 @@
+"""What people write that YAML cannot read, and what to write instead."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.flow.scanner import NotClosed, ending_of
+from chalicelib.flow.text_quoting import quoted
+from chalicelib.flow.text_source import Source
+
+_KEY = re.compile(r"""\s*(?:-\s+)*(?:"[^"]*"|'[^']*'|[^\s#&*!|>'"%@`{}\[\],][^:#]*?)\s*:\s+""")
+_BEFORE_HOLE = re.compile(r"""(?:([\w.-]+|"[^"]*"|'[^']*')\s*:\s|[\[,]|\A)\s*([^,\[\]{}]*)\Z""")
+_COMMENT = re.compile(r"\s+#")
+_TABS = ("YAML does not take tabs for indentation.", "Indent with spaces, two for each level.")
+_MEANINGS = {"*": "an alias", "&": "an anchor", "!": "a tag", "|": "a block", ">": "a block", "?": "a key"}
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What ruamel says of a text it cannot read, and where (indexes of characters)."""
+
+    index: int
+    context_index: int
+    context: str
+    problem: str
+
+    @staticmethod
+    def of(error: Any) -> "Trouble":
+        """Take the facts out of ruamel's error."""
+        mark = error.problem_mark or error.context_mark
+        index: int = mark.index if mark is not None else 0
+        context: int = error.context_mark.index if error.context_mark is not None else index
+        return Trouble(index, context, error.context or "", error.problem or "")
+
+
+def explain(source: Source, text: str, trouble: Trouble) -> Span | None:
+    """Note what is wrong in words; gives the stretch to blank out before reading on, None when that cannot be told."""
+    line = source.line_of(trouble.index)
+    finding = _Finding(source, text, trouble)
+    # What was noted on this line (an alias, say) has caused this; two expressions without quotes are two mistakes.
+    caused = source.has_problem_on(line) and not finding.is_unquoted_hole
+    what, do, index, span = finding.read()
+    if not caused:
+        source.note(index, what, do)
+    return span
+
+
+class _Finding:
+    """One trouble, looked at from all sides."""
+
+    def __init__(self, source: Source, text: str, trouble: Trouble) -> None:
+        self._source = source
+        self._text = text
+        self._trouble = trouble
+        self._index = trouble.index
+        line = source.line_of(min(trouble.index, max(len(text) - 1, 0)))
+        self._start = source.lines.start(line)
+        self._end = source.line_end(self._start)
+        self._character = text[trouble.index : trouble.index + 1]
+
+    @property
+    def is_unquoted_hole(self) -> bool:
+        """Whether this is `${` in a flow map or list, where YAML ends plain text at a brace."""
+        return self._character == "{" and self._text[self._index - 1 : self._index] == "$"
+
+    def read(self) -> tuple[str, str, int, Span | None]:
+        """Say what, what to do, where, and what to blank out."""
+        problem, context = self._trouble.problem, self._trouble.context
+        if self.is_unquoted_hole:
+            return self._unquoted_hole()
+        if "cannot start any token" in problem:
+            return self._tab() if self._character == "\t" else self._first_character()
+        if "mapping values are not allowed" in problem:
+            return self._colon()
+        if context.startswith(("while scanning an alias", "while scanning an anchor", "while scanning a tag")):
+            return self._first_character()
+        if context.startswith("while scanning a block scalar") or "mapping keys are not allowed" in problem:
+            return self._first_character()
+        if context.startswith(("while scanning a quoted", "while scanning a double-quoted")):
+            return self._in_quotes()
+        return self._structure()
+
+    def _unquoted_hole(self) -> tuple[str, str, int, Span | None]:
+        opening = self._index - 1
+        # In a list or a map that spans lines the opening bracket may be further up.
+        before = _BEFORE_HOLE.search(self._text[self._start : opening])
+        key = before[1] if before else None
+        start = opening - len(before[2]) if before else opening
+        try:
+            end = ending_of(self._text, opening) + 1
+        except NotClosed:
+            end = self._end
+        end = min(end, self._end)
+        while end < self._end and self._text[end] not in ",]}":
+            end += 1
+        value = self._text[start:end].rstrip()
+        in_list = "sequence" in self._trouble.context
+        inside = "[ ]" if in_list else "{ }"
+        shown = f"{key}: {quoted(value)}" if key else quoted(value)
+        shown = f"[{shown}]" if in_list else f"{{{shown}}}"
+        what = f"YAML cannot read this: an unquoted ${{ }} inside {inside}."
+        each = "item on a line of its own" if in_list else "key on its own line"
+        return what, f"Quote it: {shown}, or put each {each}.", start, (start, start + len(value))
+
+    def _tab(self) -> tuple[str, str, int, Span | None]:
+        before = self._text[self._start : self._index]
+        if before.strip():
+            return "YAML does not take this tab.", "Write a space.", self._index, (self._index, self._index + 1)
+        for found in re.finditer(r"^ *\t\s*(?=\S)", self._text[self._start :], re.MULTILINE):
+            index = self._start + found.start() + found[0].index("\t")
+            self._source.note(index, *_TABS)
+        return *_TABS, self._index, None
+
+    def _first_character(self) -> tuple[str, str, int, Span | None]:
+        start, end = self._value_span()
+        value = self._text[start:end]
+        meaning = _MEANINGS.get(value[:1])
+        what = f"In YAML, a value cannot begin with `{value[:1]}`."
+        if meaning:
+            what = f"In YAML, `{value[:1]}` begins {meaning}."
+        return what, f"Put quotes around it: {quoted(value)}.", start, (start, end) if end > start else None
+
+    def _colon(self) -> tuple[str, str, int, Span | None]:
+        start, end = self._value_span()
+        if start >= self._index or not self._text[start:end].strip():
+            return (
+                "A key stands here, indented under a value.",
+                "Indent it like the key before it, or take that key's value away.",
+                self._index,
+                None,
+            )
+        value = self._text[start:end]
+        what = "YAML cannot read this: `: ` in a value without quotes."
+        return what, f"Put quotes around it: {quoted(value)}.", start, (start, end)
+
+    def _in_quotes(self) -> tuple[str, str, int, Span | None]:
+        escape = re.search(r"unknown escape character", self._trouble.problem)
+        if escape or "hexadecimal" in self._trouble.problem:
+            index = self._text.rfind("\\", 0, self._index + 1)
+            written = self._text[index : index + 2]
+            what = f"`{written}` is no escape of YAML's double quotes."
+            span = (index, index + 2)
+            blank = None if index < 0 else span
+            return what, f"Write `\\{written}` for a backslash, or single quotes around the text.", max(index, 0), blank
+        quote = self._text[self._trouble.context_index : self._trouble.context_index + 1]
+        return (
+            "A text in quotes begins here and never ends.",
+            f"Close it with {quote}.",
+            self._trouble.context_index,
+            None,
+        )
+
+    def _structure(self) -> tuple[str, str, int, Span | None]:
+        problem, context = self._trouble.problem, self._trouble.context
+        opening = self._text[self._trouble.context_index : self._trouble.context_index + 1]
+        before = self._text[: self._index].rstrip(" \t")[-1:]
+        if "sequence entries are not allowed" in problem:
+            return (
+                "A list with `-` begins on a line of its own.",
+                "Put each item on its own line, or write [a, b].",
+                self._index,
+                None,
+            )
+        if "flow mapping" in context or "flow sequence" in context:
+            closing = "}" if "mapping" in context else "]"
+            if "stream end" in problem or "document" in problem:
+                return (
+                    f"The `{opening}` here is never closed.",
+                    f"Close it with `{closing}`.",
+                    self._trouble.context_index,
+                    None,
+                )
+            return (
+                f"A `,` or `{closing}` is missing before this.",
+                "Put quotes around text that holds any of , [ ] { }.",
+                self._index,
+                None,
+            )
+        if "could not find expected ':'" in problem:
+            return (
+                "This line is no `key: value`.",
+                "Write a `:` and a space after the key.",
+                self._trouble.context_index,
+                None,
+            )
+        if "expected <block end>" in problem and before in {'"', "'"}:
+            return (
+                "Something stands behind the closing quote.",
+                "Put the whole value between quotes.",
+                self._index,
+                None,
+            )
+        if "expected <block end>" in problem:
+            return (
+                "This line is indented unlike those it belongs to.",
+                "Line it up with the keys around it.",
+                self._index,
+                None,
+            )
+        return (
+            f"YAML cannot read this: {problem or 'no more is known'}.",
+            "Compare it with the lines around it.",
+            self._index,
+            None,
+        )
+
+    def _value_span(self) -> Span:
+        """Find the value that the trouble is in: from after its key (or from the character itself) to its end."""
+        line = self._text[self._start : self._end]
+        key = _KEY.match(line)
+        start = self._start + key.end() if key else self._start + len(line) - len(line.lstrip(" -"))
+        opened = self._text[start : start + 1] in {"{", "["}
+        if opened or not key:
+            start = max(start, self._index) if opened or self._character in "@`%*&!|>?" else start
+        end = self._end
+        comment = _COMMENT.search(self._text, start, end)
+        end = comment.start() if comment else end
+        if opened:
+            found = re.compile(r"[,\]}]").search(self._text, start, end)
+            end = found.start() if found else end
+        return start, start + len(self._text[start:end].rstrip())
