@@ -1,0 +1,193 @@
+"""Answering what a node asks: the one place where a step reaches the world."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, assert_never
+
+from chalicelib.engine.ids import hashed_id, idempotency_key
+from chalicelib.engine.messages import Send, Start
+from chalicelib.engine.records import Birth
+from chalicelib.errors import CredentialMissingError, CredentialUnfitError, ParameterError
+from chalicelib.flow.values import Json
+from chalicelib.kit.encode import encode
+from chalicelib.kit.judge import judge
+from chalicelib.kit.service import Service
+from chalicelib.kit.values import (
+    Ask,
+    Failure,
+    GetFile,
+    GetMoment,
+    Hmac,
+    Moment,
+    PutFile,
+    Request,
+    Response,
+    Started,
+    StartFlow,
+)
+from chalicelib.ports import HttpRequest
+from chalicelib.signing.outbound import Outgoing, authorize
+from chalicelib.worker.budget import to_milliseconds
+from chalicelib.worker.redaction import Secrets
+from chalicelib.worker.tools import Tools
+
+
+class AskFailedError(Exception):
+    """A service refused what a node asked; caught by the attempt, never seen outside the worker."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.code)
+        self.failure = failure
+
+
+@dataclass(slots=True)
+class Errand:
+    """One attempt's dealings with the world."""
+
+    tools: Tools
+    tenant: str
+    execution: str
+    step: str
+    path: tuple[int, ...]
+    service: Service | None
+    parameters: Mapping[str, Json]
+    credential: str | None
+    moment: Moment
+    secrets: Secrets
+    timeout_seconds: float
+    is_effect: bool
+    asked: int = 0
+    """How many requests were sent: the ordinal in the idempotency key."""
+    is_sent: bool = False
+    """Something may have left for the service, and its answer has not arrived."""
+    _fields: Mapping[str, str] | None = field(default=None)
+
+    async def answer(self, ask: Ask) -> Any:
+        """What the node is handed for this ask; raises AskFailedError where the service refused it."""
+        match ask:
+            case Request():
+                return await self._send(ask)
+            case StartFlow():
+                return await self._start(ask)
+            case PutFile(content, name, kind):
+                blob = await self.tools.blobs.put(content)
+                return {"file": blob, "name": name, "type": kind, "size": len(content)}
+            case GetFile(file):
+                return await self.tools.blobs.get(_blob_name(file))
+            case GetMoment():
+                return self.moment
+            case Hmac(algorithm, content):
+                fields = await self._open()
+                secret = fields.get("secret")
+                if not secret:
+                    raise CredentialUnfitError(f"step `{self.step}`: its credential has no field `secret`.")
+                return hmac.new(secret.encode(), content, getattr(hashlib, algorithm)).digest()
+            case _:
+                assert_never(ask)
+
+    async def _open(self) -> Mapping[str, str]:
+        """The credential's fields; opened once per attempt, forgotten with it."""
+        if self._fields is None:
+            if self.credential is None:
+                raise CredentialMissingError(
+                    f"step `{self.step}` needs a credential: name one, as in `credential: my_key`."
+                )
+            self._fields = await self.tools.credentials.open(self.tenant, self.credential)
+            self.secrets.add(value for key, value in self._fields.items() if key not in PUBLIC_FIELDS)
+        return self._fields
+
+    async def _send(self, request: Request) -> Response:
+        """One exchange: encode, sign, send, judge."""
+        service = self.service or ANYWHERE
+        kind = service.credential if request.signed else "none"
+        needs = kind not in {"none", "any", "optional"} or (kind == "any" and self.credential is not None)
+        fields: Mapping[str, str] = await self._open() if needs and request.signed else {}
+        base_url = fields.get("base_url") or service.base_url
+        encoded = encode(request, service, base_url=base_url, fields=self.parameters)
+        headers = encoded.headers
+        ordinal, self.asked = self.asked, self.asked + 1
+        if self.is_effect and service.idempotency_header:
+            key = idempotency_key(self.execution, self.step, self.path, ordinal)
+            headers = (*headers, (service.idempotency_header, key))
+        outgoing = Outgoing(encoded.method, encoded.url, headers, encoded.body)
+        if needs:
+            now = self.tools.clock.now()
+            options = {**service.credential_options, **_region(self.parameters), **fields}
+            outgoing = authorize(fields.get("kind", kind) if kind == "any" else kind, options, outgoing, now=now)
+        answer = await self._exchange(outgoing, request)
+        response = Response(answer.status, answer.body, _joined(answer.headers))
+        failure = judge(request, response, service, now=self.tools.clock.now())
+        if failure is not None:
+            raise AskFailedError(failure)
+        return response
+
+    async def _exchange(self, outgoing: Outgoing, request: Request) -> Any:
+        self.is_sent = True
+        answer = await self.tools.http.send(
+            HttpRequest(
+                outgoing.method,
+                outgoing.url,
+                outgoing.headers,
+                outgoing.body,
+                self.timeout_seconds,
+                request.limit_bytes or self.tools.settings.answer_limit_bytes,
+            )
+        )
+        self.is_sent = False
+        return answer
+
+    async def _start(self, ask: StartFlow) -> Started:
+        """Start a child under an id of its own making: asked twice, it is one execution."""
+        import json  # imported late: only `call` needs it
+
+        live = await self.tools.plans.live(self.tenant, ask.flow)
+        if live is None:
+            raise ParameterError(
+                f"step `{self.step}`: no flow `{ask.flow}` is published. Publish it, or mend the name."
+            )
+        if not live.enabled:
+            raise ParameterError(f"step `{self.step}`: the flow `{ask.flow}` is disabled. Enable it first.")
+        path = ".".join(map(str, self.path))
+        child = hashed_id(self.tenant, "call", self.execution, self.step, path, str(self.asked))
+        self.asked += 1
+        now = to_milliseconds(self.tools.clock.now())
+        document = json.dumps({"trigger": None, "inputs": ask.inputs}, ensure_ascii=False, separators=(",", ":"))
+        digest = hashlib.sha256(document.encode("utf-8", "surrogatepass")).hexdigest()
+        birth = Birth(ask.flow, live.version, "", now, "", digest, parent=f"{self.execution}.{self.step}", keyed=True)
+        await self.tools.queue.send([Send(Start(self.tenant, child, birth, now, document))])
+        return Started(child, f"{self.tools.settings.base_url}/api/v1/executions/{child}")
+
+
+PUBLIC_FIELDS = frozenset({"kind", "hosts", "base_url", "name", "username", "region", "service", "access_key_id"})
+"""Fields of a credential that are no secret."""
+
+ANYWHERE = Service("HTTP", credential="none")
+
+
+def _region(parameters: Mapping[str, Json]) -> Mapping[str, str]:
+    region = parameters.get("region")
+    return {"region": region} if isinstance(region, str) and region else {}
+
+
+def _joined(headers: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Repeated headers as one, joined by a comma (RFC 9110, section 5.3); cookies by a line break."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        glue = "\n" if name == "set-cookie" else ", "
+        joined[name] = f"{joined[name]}{glue}{value}" if name in joined else value
+    return joined
+
+
+def _blob_name(file: Mapping[str, Json]) -> str:
+    name = file.get("file")
+    if not isinstance(name, str):
+        raise ParameterError('A file is {"file", "name", "type", "size"}, as a step that makes one returns it.')
+    return name
+
+
+def moment_of(now: datetime, zone: str, seed: bytes) -> Moment:
+    """A node's moment."""
+    return Moment(now, zone, seed)

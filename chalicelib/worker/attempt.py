@@ -1,0 +1,151 @@
+"""One step, once: what it is given, what it does, what came of it."""
+
+import asyncio
+import hashlib
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from chalicelib.engine.retry import failure_of
+from chalicelib.errors import ExpressionError, MissingValueError, ParameterError, PenstockError, WorkerMishapError
+from chalicelib.flow.moment import Moment
+from chalicelib.flow.plan import StepPlan
+from chalicelib.flow.templates import Template, expressions, fill
+from chalicelib.flow.values import Json
+from chalicelib.kit.action import Action, Control
+from chalicelib.kit.values import Ask, Failed, Failure, Outcome, Succeeded, Unknown, Waits
+from chalicelib.worker.asks import AskFailedError, Errand, moment_of
+from chalicelib.worker.budget import from_milliseconds
+from chalicelib.worker.redaction import Secrets
+from chalicelib.worker.tools import Tools
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where an attempt takes place."""
+
+    tenant: str
+    execution: str
+    path: tuple[int, ...]
+    zone: str
+    secrets: Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A step that is ready to act: its parameters are computed."""
+
+    step: StepPlan
+    parameters: Mapping[str, Json]
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedByIf:
+    """Its `if` is false."""
+
+
+async def evaluated(tools: Tools, template: Template, scope: dict[str, Json], moment: Moment) -> Json:
+    """A template's value in this scope; raises ExpressionError, MissingValueError, ParameterError, WorkerMishapError."""
+    wanted = expressions(template)
+    if not wanted:
+        return fill(template, ())
+    return fill(template, await tools.evaluator.evaluate(wanted, scope, moment), scope)
+
+
+async def prepare(
+    tools: Tools, step: StepPlan, scope: dict[str, Json], moment: Moment
+) -> Prepared | SkippedByIf | Failure:
+    """Ask its `if`, and compute its parameters. A mishap of this worker is raised, never a result."""
+    try:
+        if step.condition is not None and await evaluated(tools, step.condition, scope, moment) is not True:
+            return SkippedByIf()
+        parameters = await evaluated(tools, step.parameters, scope, moment)
+    except (ExpressionError, MissingValueError, ParameterError) as error:
+        return failure_of(error)
+    return Prepared(step, cast("Mapping[str, Json]", parameters), moment)
+
+
+def moment_for(execution: str, step: str, path: tuple[int, ...], ended: int, zone: str) -> Moment:
+    """The same on every worker: the latest end in the facts it sees, and a stream of its own (design 4.4)."""
+    seed = hashlib.sha256(f"{execution}/{step}/{'.'.join(map(str, path))}".encode()).digest()
+    return Moment(from_milliseconds(ended), seed, zone)
+
+
+async def act(tools: Tools, prepared: Prepared, around: Surroundings) -> Outcome:
+    """Run the node once. Whatever goes wrong is an outcome; only a mishap of this worker is raised."""
+    step = prepared.step
+    try:
+        node = tools.build(step.uses, prepared.parameters)
+    except PenstockError as error:
+        return Failed(failure_of(error))
+    moment = moment_of(prepared.moment.now, prepared.moment.zone, prepared.moment.seed)
+    service = node.service if isinstance(node, Action) else None
+    errand = Errand(
+        tools=tools,
+        tenant=around.tenant,
+        execution=around.execution,
+        step=step.id,
+        path=around.path,
+        service=service,
+        parameters=prepared.parameters,
+        credential=step.credential,
+        moment=moment,
+        secrets=around.secrets,
+        timeout_seconds=step.timeout_seconds,
+        is_effect=step.effect.needs_barrier,
+    )
+    try:
+        begun: Any = node.decide(moment) if isinstance(node, Control) else node.run()
+        if not isinstance(begun, Generator):
+            return _outcome(begun)
+        async with asyncio.timeout(step.timeout_seconds):
+            return _outcome(await _hold(cast("Generator[Ask, Any, Any]", begun), errand))
+    except AskFailedError as error:
+        return _failed(error.failure, errand)
+    except WorkerMishapError:
+        raise
+    except TimeoutError:
+        sent = "maybe" if errand.is_sent else "no"
+        said = f"No answer within {step.timeout_seconds:g} s. Allow more with `timeout`, or make the request smaller."
+        return _failed(Failure("timeout", said, is_retriable=True, sent=sent), errand)
+    except PenstockError as error:
+        return _failed(failure_of(error), errand)
+    except Exception as error:  # noqa: BLE001  a node is other people's code: its bug fails the step, not the worker
+        said = f"The node `{step.uses}` failed in an unforeseen way ({type(error).__name__}); this is a bug in it."
+        return _failed(Failure("node_bug", said, sent="maybe" if errand.is_sent else "no"), errand)
+
+
+async def _hold(conversation: Generator[Ask, Any, Any], errand: Errand) -> Any:
+    """Hold the conversation: hand each answer in, until the node has its value."""
+    try:
+        ask = next(conversation)
+        while True:
+            ask = conversation.send(await errand.answer(ask))
+    except StopIteration as end:
+        return end.value
+    finally:
+        conversation.close()
+
+
+def _outcome(value: Any) -> Outcome:
+    if isinstance(value, Succeeded | Failed | Unknown | Waits):
+        return value
+    return Succeeded(value)
+
+
+def _failed(failure: Failure, errand: Errand) -> Failed:
+    """The failure with every secret masked."""
+    secrets = errand.secrets
+    return Failed(
+        Failure(
+            failure.code,
+            secrets.mask_text(failure.message),
+            failure.status,
+            failure.is_retriable,
+            failure.retry_after_seconds,
+            failure.sent,
+            secrets.mask(failure.detail),
+            secrets.mask_text(failure.url) if failure.url else failure.url,
+        )
+    )

@@ -1,0 +1,180 @@
+"""One delivery of a message: create or find the execution, work on it, and say what becomes of the message."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from chalicelib.engine.messages import Go, Message, Resume, Start
+from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
+from chalicelib.engine.writes import Commit, Finish
+from chalicelib.errors import DeliveryConflictError, NotFoundError, StoreError
+from chalicelib.flow.plan import Plan
+from chalicelib.flow.values import Json
+from chalicelib.worker.budget import Budget, to_milliseconds, to_text
+from chalicelib.worker.course import Course
+from chalicelib.worker.ledger import Ledger
+from chalicelib.worker.run import Report, Went, run
+from chalicelib.worker.tools import Tools
+from chalicelib.worker.values import Values
+
+YOUNG = 14 * 86_400_000
+"""Milliseconds for which a start message may create its execution: what SQS keeps a message at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Done with: it need not come again."""
+
+    report: Report | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """It must come again, at the earliest after this long."""
+
+    delay_seconds: int
+    report: Report | None = None
+
+
+Verdict = Acknowledge | GiveBack
+
+
+@dataclass(frozen=True, slots=True)
+class _Listeners:
+    """Who in this process follows the work."""
+
+    on_response: Callable[[Json], None] | None
+    on_course: Callable[[Course], None] | None
+
+
+async def deliver(
+    tools: Tools,
+    message: Message,
+    budget: Budget,
+    *,
+    is_first: bool = True,
+    on_response: Callable[[Json], None] | None = None,
+    on_course: Callable[[Course], None] | None = None,
+) -> Verdict:
+    """Work a message off. `is_first` says that it was not delivered before: a start then looks for no record.
+
+    Raises StoreError, WorkerMishapError and their like where nothing can be said of it: it must come again.
+    """
+    key = RecordKey(message.tenant, message.execution)
+    match message:
+        case Start():
+            image = None if is_first else await tools.facts.read(key)
+            if image is None and to_milliseconds(tools.clock.now()) > message.born + YOUNG:
+                return await _stillborn(tools, key, message.birth, "expired", "The start came more than 14 days late.")
+            if image is not None and _has_ended(image):
+                return Acknowledge(Report(Went.ENDED, image))
+            return await _start(tools, key, message, image, budget, _Listeners(on_response, on_course))
+        case Go(_, _, epoch, _) | Resume(_, _, epoch):
+            image = await tools.facts.read(key)
+            if image is None or _has_ended(image) or image.epoch != epoch:
+                return Acknowledge(Report(Went.ENDED, image) if image else None)
+            named = frozenset(message.steps) if isinstance(message, Go) else None
+            return await _go_on(tools, key, image, budget, named, _Listeners(on_response, on_course))
+
+
+def _has_ended(image: Image) -> bool:
+    return image.status.is_terminal and image.next_check is None
+
+
+async def _start(
+    tools: Tools,
+    key: RecordKey,
+    message: Start,
+    image: Image | None,
+    budget: Budget,
+    listeners: "_Listeners",
+) -> Verdict:
+    birth = image.birth if image is not None and image.birth is not None else message.birth
+    try:
+        plan = await tools.plans.plan(key.tenant, birth.flow, birth.version)
+    except NotFoundError:
+        said = f"Version {birth.version[:12]} of the flow `{birth.flow}` is not stored."
+        return await _stillborn(tools, key, birth, "version_missing", said)
+    if image is not None:
+        return await _go_on(tools, key, image, budget, None, listeners)
+    text = message.input
+    document = _document(tools, plan, key, birth, await _input(tools, birth, text))
+    ledger = Ledger(tools, key, budget, None, birth=birth, input_text=text)
+    course = Course(tools, plan, ledger, budget, document, birth.started, birth.trigger, None, listeners.on_response)
+    if listeners.on_course is not None:
+        listeners.on_course(course)
+    if birth.keyed and (await ledger.commit()).existed and ledger.image is not None:
+        return await _came_before(tools, key, message, ledger.image, budget, listeners)
+    return _verdict(tools, await run(course))
+
+
+async def _came_before(
+    tools: Tools, key: RecordKey, message: Start, image: Image, budget: Budget, listeners: "_Listeners"
+) -> Verdict:
+    """The same delivery key: the first body wins. What an earlier life left lying is taken up again."""
+    if image.birth is not None and image.birth.input_hash != message.birth.input_hash:
+        raise DeliveryConflictError(
+            f"Another body came under the same delivery id; execution {key.execution} stands for the first one."
+        )
+    if _has_ended(image) or image.busy > to_milliseconds(tools.clock.now()):
+        return Acknowledge(Report(Went.ENDED if image.status.is_terminal else Went.HANDED_OVER, image))
+    return await _go_on(tools, key, image, budget, None, listeners)
+
+
+async def _go_on(
+    tools: Tools,
+    key: RecordKey,
+    image: Image,
+    budget: Budget,
+    named: frozenset[str] | None,
+    listeners: "_Listeners",
+) -> Verdict:
+    """Work on an execution that has a record."""
+    birth = image.birth
+    if birth is None:
+        raise StoreError(f"the record of execution {key.execution} has no birth")
+    plan = await tools.plans.plan(key.tenant, birth.flow, birth.version)
+    given = await Values(tools.facts, tools.blobs, key).pack(image, birth.input_pack)
+    document = _document(tools, plan, key, birth, given)
+    ledger = Ledger(tools, key, budget, image)
+    if named is not None:
+        named = frozenset(step for step in named if step in plan.by_id)
+    course = Course(tools, plan, ledger, budget, document, birth.started, birth.trigger, named, listeners.on_response)
+    if listeners.on_course is not None:
+        listeners.on_course(course)
+    return _verdict(tools, await run(course))
+
+
+def _verdict(tools: Tools, report: Report) -> Verdict:
+    if report.went is not Went.HELD:
+        return Acknowledge(report)
+    left = report.held_until - to_milliseconds(tools.clock.now())
+    return GiveBack(min(900, max(1, -(-left // 1000))), report)
+
+
+async def _input(tools: Tools, birth: Birth, text: str) -> dict[str, Json]:
+    if not text:
+        text = (await tools.blobs.get(birth.input_pack[1:])).decode()
+    return cast("dict[str, Json]", json.loads(text))
+
+
+def _document(tools: Tools, plan: Plan, key: RecordKey, birth: Birth, given: dict[str, Json]) -> dict[str, Json]:
+    """What every expression of the execution may name."""
+    url = f"{tools.settings.base_url}/api/v1/executions/{key.execution}"
+    execution: Json = {"id": key.execution, "started_at": to_text(birth.started), "url": url}
+    return {
+        "trigger": given.get("trigger"),
+        "inputs": given.get("inputs"),
+        "vars": dict(plan.variables),
+        "execution": execution,
+    }
+
+
+async def _stillborn(tools: Tools, key: RecordKey, birth: Birth, code: str, message: str) -> Verdict:
+    """An execution that cannot run is a visible failure, not a lost message."""
+    now = to_milliseconds(tools.clock.now())
+    reason = Reason(Status.FAILED, "", code, message)
+    keep = int(now / 1000 + tools.settings.retention_seconds)
+    await tools.facts.write(Commit(key, 0, now, birth=birth, ending=reason, finish=Finish(Status.FAILED), expires=keep))
+    return Acknowledge()

@@ -1,0 +1,151 @@
+"""A step in the air: attempts one after another, until an outcome stands or another invocation must go on."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from chalicelib.engine.facts import Done, How
+from chalicelib.engine.packs import Attempt, Entry, entry_to_json
+from chalicelib.engine.retry import Again, Final, decide
+from chalicelib.engine.writes import Guard
+from chalicelib.errors import ExpressionError, MissingValueError, ParameterError
+from chalicelib.flow.plan import StepPlan
+from chalicelib.flow.values import Json
+from chalicelib.kit.values import Failed, Failure, Outcome, Succeeded, Unknown, Waits
+from chalicelib.worker.attempt import Prepared, Surroundings, act, evaluated
+from chalicelib.worker.course import Course
+from chalicelib.worker.ledger import Finished
+from chalicelib.worker.redaction import mask_headers
+
+
+@dataclass(slots=True)
+class Landing:
+    """What a flight brings home."""
+
+    prepared: Prepared
+    sees: tuple[str, ...]
+    scope: dict[str, Json]
+    guard: Guard
+    outcome: Outcome
+    attempts: Sequence[Attempt]
+    delay_seconds: float | None = None
+    """Set where the last attempt failed and is due again after this long, in another invocation."""
+    was_stopped: bool = False
+    """A loop gave up its place because the execution is ending: that is no outcome of its own."""
+
+
+async def fly(course: Course, landing: Landing, path: tuple[int, ...], first: int) -> Landing:
+    """Try until it succeeds, may not be tried again, or the next try is too far off for this invocation.
+
+    `landing` comes in with the attempts of earlier invocations; `first` is the number of the next attempt.
+    """
+    prepared = landing.prepared
+    step = prepared.step
+    around = Surroundings(course.tenant, course.execution, path, course.plan.timezone, course.secrets)
+    attempts = list(landing.attempts)
+    number = first
+    while True:
+        start = course.now()
+        outcome = await act(course.tools, prepared, around)
+        failure = outcome.failure if isinstance(outcome, Failed | Unknown) else None
+        code, message = (failure.code, failure.message) if failure else ("", "")
+        attempts.append(Attempt(number, start, course.now(), code, message))
+        if not isinstance(outcome, Failed):
+            return replace(landing, outcome=outcome, attempts=attempts)
+        verdict = decide(step, step.effect, outcome.failure, number, jitter=_jitter(prepared, number))
+        match verdict:
+            case Final(How.UNKNOWN):
+                return replace(landing, outcome=Unknown(outcome.failure), attempts=attempts)
+            case Final():
+                return replace(landing, outcome=outcome, attempts=attempts)
+            case Again(delay):
+                fits = course.budget.fits(course.now(), delay + step.timeout_seconds)
+                if course.is_stopped:
+                    return replace(landing, outcome=outcome, attempts=attempts)
+                is_long = delay > course.tools.settings.inline_wait_seconds and not path
+                if path and not fits:
+                    return replace(landing, outcome=outcome, attempts=attempts)
+                if is_long or not fits:
+                    return replace(landing, outcome=outcome, attempts=attempts, delay_seconds=delay)
+                await course.tools.clock.sleep(delay)
+                number += 1
+
+
+def _jitter(prepared: Prepared, number: int) -> float:
+    """A number from 0 to 1, of the step and the attempt alone."""
+    place = number % 16
+    return int.from_bytes(prepared.moment.seed[place : place + 4], "big") / 2**32
+
+
+async def finished(course: Course, landing: Landing, name: str) -> Finished:
+    """The fact that an outcome becomes, with what is kept of it. Not for an outcome that waits."""
+    step, sees = landing.prepared.step, landing.sees
+    now = course.now()
+    number = landing.attempts[-1].number if landing.attempts else 1
+    given = course.secrets.mask(mask_headers(dict(landing.prepared.parameters)))
+    match landing.outcome:
+        case Succeeded(value, port):
+            entry = Entry(course.secrets.mask(value), given, landing.attempts)
+            how = How.SUCCEEDED
+        case Failed(failure) | Unknown(failure):
+            how = How.UNKNOWN if isinstance(landing.outcome, Unknown) else How.FAILED
+            port = "error"
+            value = await _stand_in(course, landing)
+            if isinstance(value, Failure):
+                failure, value = value, None
+            entry = Entry(value, given, landing.attempts, _told(failure))
+        case Waits():
+            raise TypeError(f"step {step.id} waits: that is no final fact")
+    try:
+        text = _to_text(entry)
+    except (ValueError, RecursionError):
+        said = f"The value of `{step.id}` is not JSON: it holds NaN, an infinity, or nests too deeply."
+        how, port = How.FAILED, "error"
+        entry = Entry(None, None, landing.attempts, _told(Failure("value", said)))
+        text = _to_text(entry)
+    done = Done(how, port, number, now)
+    return Finished(step, name, done, text, landing.guard, sees, entry)
+
+
+async def _stand_in(course: Course, landing: Landing) -> Json | Failure:
+    """What stands in for the value of a failed step: what `on_error` says, or nothing."""
+    step = landing.prepared.step
+    if step.on_error is None:
+        return None
+    try:
+        return await evaluated(course.tools, step.on_error.value, landing.scope, landing.prepared.moment)
+    except (ExpressionError, MissingValueError, ParameterError) as error:
+        return Failure(error.code, f"`on_error` of `{step.id}`: {error.detail}")
+
+
+def _told(failure: Failure) -> Mapping[str, Json]:
+    """A failure as a flow reads it under `errors`."""
+    told: dict[str, Json] = {"code": failure.code, "message": failure.message}
+    if failure.status is not None:
+        told["status"] = failure.status
+    if failure.detail is not None:
+        told["detail"] = failure.detail
+    if failure.url is not None:
+        told["url"] = failure.url
+    return told
+
+
+def _to_text(entry: Entry) -> str:
+    """An entry as JSON text. A lone surrogate, which UTF-8 cannot carry, is written as an escape."""
+    data = entry_to_json(entry)
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text
+
+
+def nothing_done(step: StepPlan) -> Prepared:
+    """What is known of a step that failed before its parameters were computed."""
+    from datetime import UTC, datetime
+
+    from chalicelib.flow.moment import Moment
+
+    return Prepared(step, {}, Moment(datetime(1970, 1, 1, tzinfo=UTC), b""))

@@ -1,0 +1,261 @@
+"""One record, and the writes to it: what is finished becomes facts, what is about to run becomes claims."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from chalicelib.engine.facts import Done, Retrying, Waiting
+from chalicelib.engine.packs import Entry, Placement, place
+from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
+from chalicelib.engine.salvage import is_recorded, salvage
+from chalicelib.engine.writes import Applied, Commit, Finish, Guard, Put, Refused
+from chalicelib.errors import CutOffError, StoreError, TimedOutError, WorkerMishapError
+from chalicelib.flow.plan import StepPlan
+from chalicelib.flow.values import Json
+from chalicelib.worker.budget import Budget, to_milliseconds
+from chalicelib.worker.tools import Tools
+
+TRIES = 20
+"""How often a refused or unanswered write is looked at again before the delivery is given back."""
+
+HEAD_BYTES = 400
+"""About what a head weighs before any fact: ids, flow, version, times."""
+
+FACT_BYTES = 48
+"""About what a fact weighs, its attribute name included."""
+
+MOST_FACTS = 100
+"""In one write: DynamoDB takes 300 operators in an expression (developer guide, service quotas)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A step that is settled here and not yet recorded."""
+
+    step: StepPlan
+    name: str
+    done: Done
+    text: str
+    """Its entry as JSON, secrets masked; empty where there is nothing to keep."""
+    guard: Guard
+    sees: tuple[str, ...]
+    """The steps it was computed from."""
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What became of a write: facts that others recorded first, and claims that others hold."""
+
+    existed: bool = False
+    """The record was to be created, and somebody else had created it."""
+    adopted: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+    """Facts in the image that this invocation did not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class _More:
+    """What a write holds besides settled steps."""
+
+    opens: Mapping[str, Put] = field(default_factory=dict[str, Put])
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    ending: Reason | None = None
+    finish: Finish | None = None
+    output: Json = None
+    expires: int = 0
+
+
+_NOTHING_MORE = _More()
+
+
+class Ledger:
+    """The one writer of a record in this invocation; its writes follow one another."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        key: RecordKey,
+        budget: Budget,
+        image: Image | None,
+        *,
+        birth: Birth | None = None,
+        input_text: str = "",
+        epoch: int = 0,
+    ) -> None:
+        """`birth` and `input_text` create a head with the first write; a loop's record needs neither."""
+        self.key = key
+        self.image = image
+        self.writes = 0
+        self._tools = tools
+        self._budget = budget
+        self._birth = birth
+        self._input_text = input_text
+        self._epoch = image.epoch if image else epoch
+        self._lock = asyncio.Lock()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch whose facts this invocation may write."""
+        return self._epoch
+
+    async def commit(
+        self,
+        finished: Sequence[Finished] = (),
+        opens: Mapping[str, Put] | None = None,
+        *,
+        texts: Mapping[str, str] | None = None,
+        ending: Reason | None = None,
+        finish: Finish | None = None,
+        output: Json = None,
+        expires: int = 0,
+    ) -> Committed:
+        """Record it all in one write (more only beyond 100 facts).
+
+        Raises WorkerMishapError where the record went away or would not settle, StoreError where the store failed.
+        """
+        async with self._lock:
+            rest = list(finished)
+            result = Committed()
+            while len(rest) > MOST_FACTS:
+                part, rest = rest[:MOST_FACTS], rest[MOST_FACTS:]
+                result = _both(result, await self._write(await self._compose(part, _NOTHING_MORE)))
+            more = _More(opens or {}, texts or {}, ending, finish, output, expires)
+            last = await self._compose(rest, more)
+            return _both(result, await self._write(last))
+
+    async def _compose(
+        self, finished: Sequence[Finished], more: "_More"
+    ) -> tuple[Commit, Mapping[str, frozenset[str]]]:
+        """The write, and for each of its facts the facts of the same write it was computed from."""
+        opens, finish = more.opens, more.finish
+        now = to_milliseconds(self._tools.clock.now())
+        creates = self.image is None
+        weight = self.image.size if self.image else HEAD_BYTES + len(self._input_text)
+        weight += FACT_BYTES * (len(finished) + len(opens))
+        inline: dict[str, str] = {}
+        packs: dict[str, str] = {}
+        birth = self._birth if creates else None
+        if birth is not None and self._input_text:
+            name = await self._keep(self._input_text, HEAD_BYTES, inline, packs, fused=finish is not None)
+            birth = replace(birth, input_pack=name)
+        pack = ""
+        texts = [f'"{each.name}":{each.text}' for each in finished if each.text]
+        texts += [f'"{name}":{text}' for name, text in more.texts.items()]
+        if texts:
+            body = "{" + ",".join(texts) + "}"
+            pack = await self._keep(body, weight, inline, packs, fused=creates and finish is not None)
+            weight += len(body) if pack[0] == "i" else 0
+        if finish is not None and more.output is not None:
+            body = json.dumps({"output": more.output}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            name = await self._keep(body, weight, inline, packs, fused=creates)
+            finish = replace(finish, output_pack=name)
+        puts: dict[str, Put] = {}
+        for each in finished:
+            done = replace(each.done, pack=pack) if each.text else each.done
+            puts[each.name] = Put(done, each.guard, numbered=each.step.feeds_count)
+        for name, put in opens.items():
+            is_told = name in more.texts and isinstance(put.fact, Retrying)
+            puts[name] = replace(put, fact=replace(put.fact, pack=pack)) if is_told else put
+        due = [put.fact.due for put in opens.values() if isinstance(put.fact, Waiting | Retrying)]
+        next_check = min([*due, self._budget.lease_until]) if due or creates else None
+        commit = Commit(
+            key=self.key,
+            epoch=self._epoch,
+            now=now,
+            boot=self._tools.settings.boot,
+            birth=birth,
+            creates=creates and not self.key.is_head,
+            puts=puts,
+            ending=more.ending,
+            finish=finish,
+            busy=self._budget.deadline,
+            next_check=next_check,
+            inline=inline,
+            packs=packs,
+            expires=more.expires,
+        )
+        names = {each.step.id: each.name for each in finished}
+        return commit, {each.name: frozenset(names[s] for s in each.sees if s in names) for each in finished}
+
+    async def _keep(self, text: str, weight: int, inline: dict[str, str], packs: dict[str, str], *, fused: bool) -> str:
+        """Put a text where its size says, and return its name. A blob is durable before the write that names it."""
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        match place(size, weight, creates_and_ends=fused):
+            case Placement.INLINE:
+                taken = len(self.image.inline) if self.image else 0
+                name = f"i{taken + len(inline)}"
+                while name in inline or (self.image and name in self.image.inline):
+                    name = f"i{int(name[1:]) + 1}"
+                inline[name] = text
+            case Placement.ITEM:
+                name = f"p{self._tools.ids.token()}"
+                packs[name] = text
+            case Placement.BLOB:
+                name = "b" + await self._tools.blobs.put(text.encode())
+        return name
+
+    async def _write(self, composed: tuple[Commit, Mapping[str, frozenset[str]]]) -> Committed:
+        """Write until it is recorded, here or by somebody else. A refused write is not lost as a whole (design 4.5)."""
+        commit, sources = composed
+        known = frozenset(self.image.facts) if self.image else frozenset[str]()
+        mine: frozenset[str] = frozenset(commit.puts)
+        adopted: frozenset[str] = frozenset()
+        refused: frozenset[str] = frozenset()
+        existed = False
+        for tried in range(TRIES):
+            try:
+                self.writes += 1
+                answer = await asyncio.shield(self._tools.facts.write(commit))
+            except (TimedOutError, CutOffError):
+                # Unknown. The same write again is safe: if it took place, it is refused and the image shows our own.
+                await self._tools.clock.sleep(min(0.05 * 2**tried, 1.0))
+                continue
+            match answer:
+                case Applied(image):
+                    pass
+                case Refused(image):
+                    if image is None:
+                        raise WorkerMishapError(f"the record of execution {self.key.execution} is gone")
+                    if not is_recorded(commit, image):
+                        existed |= commit.birth is not None or commit.creates
+                        saved = salvage(commit, image)
+                        adopted |= saved.adopted
+                        refused |= saved.refused
+                        stale = _computed_from(adopted, sources)
+                        self.image = image
+                        commit = saved.rest.without(stale) if saved.rest else None
+                        adopted |= stale
+                        if commit is None:
+                            break
+                        continue
+            self.image = image
+            break
+        else:
+            raise StoreError(f"the record of execution {self.key.execution} did not settle in {TRIES} tries")
+        now_known = frozenset(self.image.facts) if self.image else frozenset[str]()
+        others = now_known - known - (mine - adopted - refused)
+        return Committed(existed, adopted, refused, others)
+
+
+def is_over(image: Image) -> bool:
+    """Whether nothing more may be started: it is ending, or has ended."""
+    return image.status is Status.ENDING or image.status.is_terminal
+
+
+def _both(one: Committed, two: Committed) -> Committed:
+    return Committed(
+        one.existed or two.existed, one.adopted | two.adopted, one.refused | two.refused, one.others | two.others
+    )
+
+
+def _computed_from(names: frozenset[str], sources: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """The facts of one write that were computed, directly or not, from these."""
+    found: set[str] = set()
+    while True:
+        more = {name for name, origin in sources.items() if name not in found and origin & (names | found)}
+        if not more:
+            return frozenset(found)
+        found |= more

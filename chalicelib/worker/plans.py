@@ -1,0 +1,56 @@
+"""Flow versions, understood once and remembered: a version never changes, a pointer may be a few seconds old."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from chalicelib.flow.plan import Plan
+from chalicelib.flow.planning import make_plan
+from chalicelib.flow.values import Json
+from chalicelib.ports import Clock, Live, Versions
+from chalicelib.worker.budget import to_milliseconds
+
+MOST_PLANS = 256
+
+
+class RememberedPlans:
+    """Plans by version, for as long as they are used; pointers for `pointer_age` milliseconds (5 s on Lambda)."""
+
+    def __init__(
+        self, versions: Versions, catalogue: Mapping[str, Json], clock: Clock, *, pointer_age: int = 5_000
+    ) -> None:
+        self._versions = versions
+        self._catalogue = catalogue
+        self._clock = clock
+        self._pointer_age = pointer_age
+        self._plans: OrderedDict[tuple[str, str, str], Plan] = OrderedDict()
+        self._pointers: dict[tuple[str, str], tuple[int, Live | None]] = {}
+
+    async def plan(self, tenant: str, flow: str, version: str) -> Plan:
+        """The plan of a version; raises NotFoundError."""
+        key = (tenant, flow, version)
+        plan = self._plans.get(key)
+        if plan is None:
+            text = await self._versions.text(tenant, flow, version)
+            plan = make_plan(json.loads(text), self._catalogue)
+            self._plans[key] = plan
+            if len(self._plans) > MOST_PLANS:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(key)
+        return plan
+
+    async def live(self, tenant: str, flow: str) -> Live | None:
+        """The published version, as it is or was a moment ago."""
+        now = to_milliseconds(self._clock.now())
+        known = self._pointers.get((tenant, flow))
+        if known is not None and now - known[0] < self._pointer_age:
+            return known[1]
+        live = await self._versions.live(tenant, flow)
+        if len(self._pointers) >= MOST_PLANS:
+            self._pointers.clear()
+        self._pointers[tenant, flow] = (now, live)
+        return live
+
+    def forget(self, tenant: str, flow: str) -> None:
+        """Its pointer was written here: ask the store the next time."""
+        self._pointers.pop((tenant, flow), None)

@@ -1,0 +1,48 @@
+"""What the worker is handed: ports, and the few settings it heeds."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from chalicelib.engine.records import Image
+from chalicelib.flow.values import Json
+from chalicelib.kit.action import Action, Control
+from chalicelib.ports import Blobs, Clock, Credentials, Evaluator, Facts, Http, Ids, Plans, Queue
+
+Build = Callable[[str, Mapping[str, Json]], Action | Control]
+"""Makes a node of its type and parameters; raises ParameterError, NodeUnknownError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The few numbers that a deployment may change."""
+
+    boot: int = 0
+    """Which life of the embedded server this is; 0 on AWS."""
+    base_url: str = "http://127.0.0.1:8700"
+    """Where this deployment is reached, without a slash at the end."""
+    answer_limit_bytes: int = 10_000_000
+    invocation_seconds: float = 840.0
+    """How long one invocation may work where nothing else limits it (Lambda's most is 900 s)."""
+    inline_wait_seconds: float = 2.0
+    """A wait or a retry up to this long is slept through; a longer one goes through the queue."""
+    retention_seconds: float = 90 * 86_400.0
+    """How long an ended execution is kept, where the flow says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything the worker reaches the world with."""
+
+    clock: Clock
+    ids: Ids
+    facts: Facts
+    queue: Queue
+    blobs: Blobs
+    http: Http
+    credentials: Credentials
+    evaluator: Evaluator
+    plans: Plans
+    build: Build
+    settings: Settings = field(default_factory=Settings)
+    announce: Callable[[Image], None] = lambda image: None
+    """Told of every execution that ends here; for whoever waits in this process."""
