@@ -108,6 +108,21 @@ class Address:
 @lru_cache(maxsize=512)
 def read_address(url: str, normalize_path: bool, double_encode_path: bool) -> Address:  # noqa: FBT001 - a cache key
     """Read an http(s) URL as it will be sent; raise SigningError if it cannot be, or holds the signer's parameters."""
+    host, path, query = split_url(url)
+    try:
+        refuse_own_parameters(pair.partition("=")[0] for pair in query.split("&"))
+        canonical = canonical_path(path, normalize=normalize_path, double_encode=double_encode_path)
+        return Address(host, canonical, canonical_query(query), query)
+    except UnicodeEncodeError:
+        raise SigningError("The URL holds half a surrogate pair, which has no bytes; mend the text.") from None
+
+
+def split_url(url: str) -> tuple[str, str, str]:
+    """The host as the Host header has it (lower-case, the port unless it is the scheme's own), the path, the query.
+
+    Raises SigningError on what cannot be sent as it is: control characters, a user name, another scheme. There is one
+    reading of what is left, so that nobody is shown one host and sent to another.
+    """
     if _CONTROL.search(url):
         raise SigningError("The URL has a line break or a control character; percent-encode it.")
     parts = _URL.fullmatch(url)
@@ -117,13 +132,7 @@ def read_address(url: str, normalize_path: bool, double_encode_path: bool) -> Ad
     host, port = authority[1].lower(), authority[2]
     if port and port != _DEFAULT_PORTS[parts[1].lower()]:
         host = f"{host}:{port}"
-    query = parts[4] or ""
-    try:
-        refuse_own_parameters(pair.partition("=")[0] for pair in query.split("&"))
-        path = canonical_path(parts[3], normalize=normalize_path, double_encode=double_encode_path)
-        return Address(host, path, canonical_query(query), query)
-    except UnicodeEncodeError:
-        raise SigningError("The URL holds half a surrogate pair, which has no bytes; mend the text.") from None
+    return host, parts[3], parts[4] or ""
 
 
 def canonical_path(path: str, *, normalize: bool, double_encode: bool) -> str:
