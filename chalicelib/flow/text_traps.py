@@ -9,7 +9,7 @@ from chalicelib.flow.text_quoting import quoted
 from chalicelib.flow.text_source import Source
 
 _KEY = re.compile(r"""\s*(?:-\s+)*(?:"[^"]*"|'[^']*'|[^\s#&*!|>'"%@`{}\[\],][^:#]*?)\s*:\s+""")
-_BEFORE_HOLE = re.compile(r"""(?:([\w.-]+|"[^"]*"|'[^']*')\s*:\s|[\[,]|\A)\s*([^,\[\]{}]*)\Z""")
+_BEFORE_HOLE = re.compile(r"""(?:([\w.-]+|"[^"]*"|'[^']*')\s*:\s|[\[,]|\A)\s*((?:(?!:\s)[^,\[\]{}])*)\Z""")
 _COMMENT = re.compile(r"\s+#")
 _TABS = ("YAML does not take tabs for indentation.", "Indent with spaces, two for each level.")
 _MEANINGS = {"*": "an alias", "&": "an anchor", "!": "a tag", "|": "a block", ">": "a block", "?": "a key"}

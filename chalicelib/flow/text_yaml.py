@@ -34,6 +34,18 @@ class _Open:
     is_key: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenText:
+    """A text value with `${` in it, as it stands in the file: from `start` to `end`, `style` its quote or None."""
+
+    value: str
+    pointer: Pointer
+    start: int
+    end: int
+    style: str | None
+    in_flow: bool
+
+
 class _Stop(Exception):  # noqa: N818
     """Reading on makes no sense; the problem has been noted."""
 
@@ -55,6 +67,14 @@ def read_yaml_source(source: Source) -> Reading:
     return reading or Reading({}, {}, {})
 
 
+def written_expressions(source: Source) -> list[WrittenText]:
+    """Find where the texts with expressions stand in a file that has no problems, in its order."""
+    composer = _Composer(source, source.text)
+    composer.compose()
+    source.end_reading()
+    return composer.expressions
+
+
 def _filler(length: int) -> str:
     return f'"{"_" * (length - 2)}"' if length > 1 else "_"
 
@@ -70,6 +90,7 @@ class _Composer:
         self._keys: dict[Pointer, Place] = {}
         self._values: dict[Pointer, Place] = {}
         self._documents = 0
+        self.expressions: list[WrittenText] = []
 
     @property
     def reading(self) -> Reading:
@@ -157,7 +178,11 @@ class _Composer:
         value: Json = text
         if plain:
             value = self._plain(text, start, event.end_mark.index)
-        self._place(start, value)
+        pointer = self._place(start, value)
+        if isinstance(value, str) and "${" in value:
+            in_flow = bool(self._stack) and self._stack[-1].in_flow
+            end: int = event.end_mark.index
+            self.expressions.append(WrittenText(value, pointer, start, end, event.style, in_flow))
         self._placed()
 
     def _wants_key(self) -> bool:
