@@ -6,10 +6,9 @@ The rules are those of the AWS General Reference ("Create a canonical request") 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, NewType
+from typing import Final, NamedTuple, NewType
 from urllib.parse import quote, unquote_to_bytes
 
 from chalicelib.errors import SigningError
@@ -64,8 +63,7 @@ _SPACES = re.compile(r"[ \t\r\n]+")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """How a service wants its requests signed; the default holds for every service but S3.
 
     Attributes:
@@ -95,8 +93,7 @@ def rules_for(service: str) -> Rules:
     return S3_RULES if service in _S3_FAMILY else USUAL_RULES
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """Where a request goes: the Host header it needs, and its canonical path and query."""
 
     host: str

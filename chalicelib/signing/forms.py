@@ -6,7 +6,7 @@ Both algorithms (SigV4, SigV4a) sign these; they differ in the scope, in the reg
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from chalicelib.errors import SigningError
 from chalicelib.signing.canonical import (
@@ -59,24 +59,30 @@ class Plain:
     body: bytes | PayloadHash | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class SignedHeaders:
+class SignedHeaders(NamedTuple):
     """The headers to send, complete, and the texts they come from (to compare with what AWS says it expected)."""
 
     canonical_request: str
     string_to_sign: str
     signature: str
-    headers: list[tuple[str, str]] = field(repr=False)
+    headers: list[tuple[str, str]]
+
+    def __repr__(self) -> str:
+        """Without the texts: a session token stands in them."""
+        return f"SignedHeaders(signature={self.signature})"
 
 
-@dataclass(frozen=True, slots=True)
-class PresignedUrl:
+class PresignedUrl(NamedTuple):
     """The URL to hand out, and the texts it comes from."""
 
     canonical_request: str
     string_to_sign: str
     signature: str
-    url: str = field(repr=False)
+    url: str
+
+    def __repr__(self) -> str:
+        """Without the texts: whoever holds the URL may use it."""
+        return f"PresignedUrl(signature={self.signature})"
 
 
 def header_form(
@@ -102,15 +108,14 @@ def header_form(
     return canonical, names, send
 
 
-@dataclass(frozen=True, slots=True)
-class QueryClaims:
+class QueryClaims(NamedTuple):
     """What a presigned URL says of its own signature."""
 
     algorithm: str
     credential: str
     stamp: str
     expires_seconds: int
-    token: str | None = field(repr=False)
+    token: str | None
     region_set: str = ""
 
 

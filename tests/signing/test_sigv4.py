@@ -155,7 +155,10 @@ def test_no_secret_in_what_is_printed():
     keys = AwsKeys("AKID", "s3cr3t-key", "s3cr3t-token")
     signed = header_signature(Plain("GET", "https://a.example/"), Rules(), keys=keys, region="r", service="x", now=NOW)
     assert "s3cr3t" not in repr(keys)
-    assert "s3cr3t-key" not in repr(signed)
+    assert "s3cr3t" not in repr(signed)
+    url = presigned_url(Plain("GET", "https://a.example/"), Rules(), 9, keys=keys, region="r", service="x", now=NOW)
+    assert "s3cr3t" not in repr(url)
+    assert "s3cr3t-key" not in url.url
 
 
 def test_signing_and_verifying_load_neither_cryptography_nor_a_framework():
