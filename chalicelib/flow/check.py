@@ -1,0 +1,121 @@
+"""Checks a flow before anything is stored: everything at once, each mistake with its line, column, and what to do.
+
+Comes in: a document as read, and the catalogue as data. Goes out: a report; nothing is ever raised for what a document
+says. First the shape, then names and nodes, then expressions, then what can and cannot happen when it runs.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from chalicelib.errors import FlowCheckError, Problem
+from chalicelib.flow.check_expressions import check_expressions, check_trigger_inputs
+from chalicelib.flow.check_inputs import check_inputs
+from chalicelib.flow.check_loops import check_loops
+from chalicelib.flow.check_names import Names, check_after, check_circles, check_mentions
+from chalicelib.flow.check_nodes import Build, check_nodes
+from chalicelib.flow.check_runs import Judged, check_outputs, check_runs, judge, waits_of
+from chalicelib.flow.check_warnings import check_warnings
+from chalicelib.flow.entries import Catalogue, entry_of
+from chalicelib.flow.findings import Finding
+from chalicelib.flow.model import FlowModel
+from chalicelib.flow.needs import Wired, wire
+from chalicelib.flow.order import in_order
+from chalicelib.flow.reading_steps import read_model
+from chalicelib.flow.sources import Scope, Source, scopes_of, sources_of
+from chalicelib.flow.spots import spots_of, texts_of, uses_of
+from chalicelib.flow.text import Document
+
+SCHEMES = ("basic", "github", "hmac", "shopify", "slack", "standard_webhooks", "stripe", "token")
+"""The verification schemes there are where nobody says otherwise: those of design 6 and issue item 4."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the check found, in the order of the file. A flow with problems is not stored; warnings are only shown."""
+
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the flow may be stored."""
+        return not self.problems
+
+
+def check(
+    document: Document, catalogue: Catalogue, *, schemes: Collection[str] = SCHEMES, build: Build | None = None
+) -> Report:
+    """Check a flow.
+
+    Args:
+        document: the flow as read from its file.
+        catalogue: every node's entry by its type (`catalogue.entries()`).
+        schemes: the webhook verification schemes there are (`signing.inbound`).
+        build: builds a node from parameters that hold no expression (`catalogue.build`); what it refuses is reported
+            too. Without it, only the schemas in the catalogue are asked.
+    """
+    flow, shape = read_model(document.data)
+    problems, warnings = _check_meaning(flow, catalogue, schemes, build)
+    shape_places = {finding.pointer for finding in shape}
+    kept = [*shape, *(one for one in problems if one.pointer not in shape_places)]
+    return Report(_in_file(kept, document), _in_file(warnings, document))
+
+
+def refuse(report: Report, name: str) -> None:
+    """Raise FlowCheckError with every problem, if there is one."""
+    if report.problems:
+        count = len(report.problems)
+        raise FlowCheckError(f"{name} has {count} mistake{'s' if count > 1 else ''}.", problems=report.problems)
+
+
+def _check_meaning(
+    flow: FlowModel, catalogue: Catalogue, schemes: Collection[str], build: Build | None
+) -> tuple[list[Finding], list[Finding]]:
+    sources = sources_of(flow, catalogue)
+    texts = [text for spot in spots_of(flow, catalogue) for text in texts_of(spot)]
+    uses = uses_of(texts)
+    wired = wire(flow, sources, uses)
+    names = Names(sources)
+    alone = frozenset(one.id for one in flow.triggers if not _hands_over_data(catalogue, one.uses))
+    problems, warnings = check_expressions(flow, catalogue, texts, wired, sources)
+    misnamed = [*check_after(flow, names), *check_mentions(flow, uses, names)]
+    problems += [
+        *check_inputs(flow),
+        *check_nodes(flow, catalogue, schemes, build),
+        *check_trigger_inputs(flow, alone),
+        *check_loops(flow, wired),
+        *misnamed,
+    ]
+    warnings += check_warnings(flow, catalogue, wired, texts)
+    judged, circles = _judge(flow, sources, wired)
+    faulty = {one.pointer[:length] for one in misnamed for length in range(len(one.pointer))}
+    problems += [*check_circles(circles, flow), *check_runs(flow, judged, faulty)]
+    return problems, [*warnings, *check_outputs(uses, judged)]
+
+
+def _hands_over_data(catalogue: Catalogue, uses: str) -> bool:
+    """Whether a trigger brings data of its own to be mapped, rather than inputs that somebody fills in."""
+    return entry_of(catalogue, uses).get("verifies") is True or uses == "schedule"
+
+
+def _judge(
+    flow: FlowModel, sources: Mapping[str, Source], wired: Wired
+) -> tuple[Mapping[Scope, Judged], list[list[str]]]:
+    """Each scope ready to be asked what can happen in it, where its steps do not wait in circles; and the circles."""
+    judged: dict[Scope, Judged] = {}
+    circles: list[list[str]] = []
+    for scope, steps in scopes_of(flow):
+        beside = [step for step in steps if sources[step.id].scope == scope]
+        order, found = in_order({step.id: waits_of(wired.steps[step.id]) for step in beside})
+        circles += found
+        if not found:
+            judged[scope] = judge(scope, beside, order, sources, wired)
+    return judged, circles
+
+
+def _in_file(findings: Iterable[Finding], document: Document) -> tuple[Problem, ...]:
+    return tuple(_sorted(finding.in_document(document) for finding in findings))
+
+
+def _sorted(problems: Iterable[Problem]) -> Iterator[Problem]:
+    yield from sorted(dict.fromkeys(problems), key=lambda one: (one.line, one.column))

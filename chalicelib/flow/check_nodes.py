@@ -1,0 +1,234 @@
+"""Checks that every node exists, stands where it may, is built, and is given what it needs."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TypeAlias
+
+from chalicelib.errors import PenstockError
+from chalicelib.flow.check_parameters import check_parameters, needs_expression
+from chalicelib.flow.entries import Catalogue, Entry, entry_of, find_entry, ports_of, schema_of
+from chalicelib.flow.findings import Finding, did_you_mean, either, shown
+from chalicelib.flow.model import COMMON_PORTS, IDENTIFIER, RESERVED, FlowModel, StepModel, TriggerModel
+from chalicelib.flow.scanner import has_hole
+from chalicelib.flow.sources import scopes_of
+from chalicelib.flow.spots import FAILURE_NAMES
+from chalicelib.flow.values import Json, Pointer
+
+Build: TypeAlias = Callable[[str, Mapping[str, Json]], object]
+"""Builds a node from parameters without expressions; a PenstockError says what is wrong with them."""
+
+NO_CREDENTIAL = frozenset({None, "none"})
+ANY_CREDENTIAL = "any"
+_NAMES_TAKEN = FAILURE_NAMES | {"steps", "errors", "index", "last", "round"}
+
+
+def check_nodes(
+    flow: FlowModel, catalogue: Catalogue, schemes: Collection[str], build: Build | None
+) -> Iterator[Finding]:
+    """Every mistake in the use of nodes."""
+    for trigger in flow.triggers:
+        yield from _check_trigger(trigger, flow, catalogue, schemes, build)
+    for scope, steps in scopes_of(flow):
+        for step in steps:
+            yield from _check_step(step, catalogue, build)
+            if step.uses == "foreach":
+                yield from _check_names(step, scope.loops, flow)
+
+
+def _check_step(step: StepModel, catalogue: Catalogue, build: Build | None) -> Iterator[Finding]:
+    if "if" in step.data and not isinstance(step.data["if"], bool):
+        value = step.data["if"]
+        if not isinstance(value, str) or not _is_one_expression(value):
+            yield needs_expression((*step.pointer, "if"), "if", value)
+    if not step.uses:
+        return
+    entry = _entry(step.uses, step.pointer, catalogue)
+    if isinstance(entry, Finding):
+        yield entry
+        return
+    if entry.get("kind") == "trigger":
+        what = f"`{step.uses}` is a trigger: it starts a flow, and is no step."
+        yield Finding((*step.pointer, "uses"), what, "Write it below `triggers`.")
+        return
+    yield from _check_use(step, entry, build)
+    several = ports_of(entry, step.parameters)
+    if step.has_on_error and len(several) > 1:
+        what = f"`{step.id}` can end as {either(list(several))}: `on_error` cannot say as which."
+        yield Finding(
+            (*step.pointer, "on_error"), what, f"Name `{step.id}.error` where a failure should lead.", at_key=True
+        )
+    if isinstance(source := entry.get("ports_from"), str):
+        yield from _check_cases(step, source)
+
+
+def _is_one_expression(value: str) -> bool:
+    text = value.strip()
+    return has_hole(text) and text.startswith("${") and text == value and _closes_at_end(text)
+
+
+def _closes_at_end(text: str) -> bool:
+    from chalicelib.flow.scanner import NotClosed, scan
+
+    try:
+        return len(scan(text)) == 1
+    except NotClosed:
+        return True  # said elsewhere, at the place
+
+
+def _entry(uses: str, pointer: Pointer, catalogue: Catalogue) -> Entry | Finding:
+    found = find_entry(catalogue, uses)
+    if found is None:
+        what = f"There is no node `{uses[:80]}`.{did_you_mean(uses, catalogue)}"
+        return Finding((*pointer, "uses"), what, "`penstock nodes list` shows those there are.")
+    return found[1]
+
+
+def _check_use(one: StepModel | TriggerModel, entry: Entry, build: Build | None) -> Iterator[Finding]:
+    """Whether it is built, its credential, its parameters."""
+    not_built = entry.get("not_built")
+    for name, sentence in (not_built if isinstance(not_built, dict) else {}).items():
+        text = f"{str(sentence)[:1].upper()}{str(sentence)[1:].removesuffix('.')}."
+        if name == "*":
+            yield Finding((*one.pointer, "uses"), f"`{one.uses}` is not built yet.", text)
+            return
+        if name in one.parameters:
+            yield Finding(
+                (*one.pointer, "with", name), f"`{name}` of `{one.uses}` is not built yet.", text, at_key=True
+            )
+    yield from _check_credential(one, entry)
+    mistakes = list(check_parameters(one.parameters, schema_of(entry), one.pointer, one.uses))
+    yield from mistakes
+    if build is not None and not mistakes and not _holds_expression(one.parameters):
+        yield from _try(one, build)
+
+
+def _try(one: StepModel | TriggerModel, build: Build) -> Iterator[Finding]:
+    try:
+        build(one.uses, one.parameters)
+    except PenstockError as error:
+        at = (*one.pointer, "with") if "with" in one.data else one.pointer
+        yield Finding(at, f"`{one.uses}`: {error.detail}", "Compare it with `penstock nodes show`.", at_key=True)
+
+
+def _check_credential(one: StepModel | TriggerModel, entry: Entry) -> Iterator[Finding]:
+    kind = entry.get("credential")
+    if one.credential is not None and kind in NO_CREDENTIAL:
+        yield Finding((*one.pointer, "credential"), f"`{one.uses}` takes no credential.", "Leave it out.", at_key=True)
+    elif "credential" not in one.data and kind not in NO_CREDENTIAL and kind != ANY_CREDENTIAL:
+        what = f"`{one.uses}` needs a credential."
+        yield Finding(one.pointer, what, "Add `credential: <name>`, the name it is stored under.", at_key=True)
+
+
+def _check_cases(step: StepModel, source: str) -> Iterator[Finding]:
+    cases = step.parameters.get(source)
+    for name in cases if isinstance(cases, dict) else {}:
+        at = (*step.pointer, "with", source, name)
+        if name in {*COMMON_PORTS, "else"}:
+            what = f"A case cannot be named `{name}`: that is a port with a meaning of its own."
+            yield Finding(at, what, "Give it another name.", at_key=True)
+        elif not IDENTIFIER.fullmatch(name) or name in RESERVED:
+            what = f"`{name[:60]}` cannot name a case: a case is a port."
+            yield Finding(at, what, "Use small letters, digits and _, beginning with a letter.", at_key=True)
+
+
+def _check_names(step: StepModel, around: tuple[str, ...], flow: FlowModel) -> Iterator[Finding]:
+    """The name of a loop's items: free, and in a loop within a loop its own."""
+    at = (*step.pointer, "with", "as")
+    renamed = step.parameters.get("as")
+    if isinstance(renamed, str) and (
+        renamed in _NAMES_TAKEN or renamed in RESERVED or not IDENTIFIER.fullmatch(renamed)
+    ):
+        yield Finding(at, f"`as: {renamed[:60]}` is no name for an item.", "Write another, such as `row`.")
+    outer = {other.item: other.id for other in flow.walk() if other.id in around and other.uses == "foreach"}
+    if step.item in outer:
+        what = f"`{step.item}` is already the item of the loop `{outer[step.item]}` around `{step.id}`."
+        do = "Give this one another name: with: {as: row, ...}."
+        yield Finding(at if "as" in step.parameters else step.pointer, what, do, at_key=True)
+
+
+def _check_trigger(
+    trigger: TriggerModel, flow: FlowModel, catalogue: Catalogue, schemes: Collection[str], build: Build | None
+) -> Iterator[Finding]:
+    if "if" in trigger.data and not isinstance(trigger.data["if"], bool):
+        value = trigger.data["if"]
+        if not isinstance(value, str) or not _is_one_expression(value):
+            yield needs_expression((*trigger.pointer, "if"), "if", value)
+    if "dedupe" in trigger.data and not isinstance(trigger.data["dedupe"], str):
+        at = (*trigger.pointer, "dedupe")
+        yield Finding(
+            at, f"`dedupe` is an expression, not {shown(trigger.data['dedupe'])}.", 'Write "${ trigger.body.id }".'
+        )
+    if not trigger.uses:
+        return
+    entry = _entry(trigger.uses, trigger.pointer, catalogue)
+    if isinstance(entry, Finding):
+        yield entry
+        return
+    if entry.get("kind") != "trigger":
+        what = f"`{trigger.uses}` is no trigger."
+        known = [
+            name for name, other in catalogue.items() if isinstance(other, dict) and other.get("kind") == "trigger"
+        ]
+        yield Finding((*trigger.pointer, "uses"), what, f"Triggers: {', '.join(known)}.")
+        return
+    yield from _check_use(trigger, entry, build)
+    if entry.get("verifies") is True:
+        yield from _check_verify(trigger, schemes)
+        yield from _check_respond(trigger, flow, catalogue)
+    else:
+        for key in ("verify", "dedupe", "respond"):
+            if key in trigger.data:
+                what = f"`{key}` is for webhooks; nobody sends `{trigger.uses}` anything."
+                yield Finding((*trigger.pointer, key), what, "Leave it out.", at_key=True)
+
+
+def _check_verify(trigger: TriggerModel, schemes: Collection[str]) -> Iterator[Finding]:
+    at = (*trigger.pointer, "verify")
+    if "verify" not in trigger.data:
+        what = f"The trigger `{trigger.id}` does not say how deliveries are verified."
+        do = "Add verify: {scheme: github, credential: <name>}, or, where anybody may send, `verify: none`."
+        yield Finding(trigger.pointer, what, do, at_key=True)
+        return
+    if trigger.verify is None:
+        if "dedupe" in trigger.data:
+            what = "`dedupe` needs a sender that is verified: anybody could use up a delivery's id."
+            yield Finding((*trigger.pointer, "dedupe"), what, "Verify the sender, or leave `dedupe` out.", at_key=True)
+        return
+    scheme, credential = trigger.verify.get("scheme"), trigger.verify.get("credential")
+    if not isinstance(scheme, str):
+        yield Finding(at, "`verify` does not name its scheme.", f"Schemes: {', '.join(sorted(schemes))}.")
+    elif scheme not in schemes:
+        what = f"There is no verification scheme `{scheme[:60]}`.{did_you_mean(scheme, schemes)}"
+        yield Finding((*at, "scheme"), what, f"Schemes: {', '.join(sorted(schemes))}.")
+    if not isinstance(credential, str) or not IDENTIFIER.fullmatch(credential):
+        where = (*at, "credential") if "credential" in trigger.verify else at
+        yield Finding(
+            where, "`verify` does not name the credential that holds the secret.", "Add `credential: <name>`."
+        )
+    for key, value in trigger.verify.items():
+        if isinstance(value, str) and has_hole(value):
+            yield Finding((*at, key), f"`{key}` of `verify` takes no expression.", "Write the value itself.")
+
+
+def _check_respond(trigger: TriggerModel, flow: FlowModel, catalogue: Catalogue) -> Iterator[Finding]:
+    if trigger.respond == "step" and not any(step.uses == "respond" for step in flow.walk()):
+        what = f"The trigger `{trigger.id}` lets a step answer, and no step uses `respond`."
+        do = (
+            "Add a `respond` step, or write respond: result."
+            if entry_of(catalogue, "respond")
+            else "Write respond: result."
+        )
+        yield Finding((*trigger.pointer, "respond"), what, do)
+
+
+def _holds_expression(value: Json | Mapping[str, Json]) -> bool:
+    waiting: list[Json | Mapping[str, Json]] = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            if has_hole(one):
+                return True
+        elif isinstance(one, Mapping):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return False

@@ -1,0 +1,241 @@
+"""Reads a flow's document into the model, and finds every mistake of shape on the way: unknown keys, wrong kinds, ids.
+
+What cannot be read is left out of the model, so that the rest can still be checked; nothing is raised.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+
+from chalicelib.errors import ExpressionError
+from chalicelib.flow.dates import read_duration, zone_of
+from chalicelib.flow.findings import Finding, did_you_mean, either, shown
+from chalicelib.flow.model import FLOW_NAME, IDENTIFIER, NODE_TYPE, RESERVED, FlowModel, TriggerModel
+from chalicelib.flow.values import Json, Pointer
+
+FLOW_KEYS = (
+    *("flow", "description", "timezone", "inputs", "vars", "triggers", "steps", "on_failure", "output"),
+    *("concurrency", "deadline", "durability", "retention"),
+)
+TRIGGER_KEYS = (*("uses", "with", "credential", "verify", "dedupe", "if", "inputs", "respond", "overlap", "catch_up"),)
+DURABILITY = ("end", "barrier", "every")
+RESPOND = ("accepted", "result", "step")
+
+NOT_BUILT_KEYS: Mapping[str, str] = {
+    "concurrency": "Caps and lanes are not built yet: leave it out; executions of a flow run side by side.",
+    "overlap": "Overlap policies are not built yet: leave it out; a schedule starts an execution whenever it is due.",
+    "catch_up": "Catch-up policies are not built yet: leave it out; what was missed is not made up for.",
+}
+"""Keys that the format knows and the engine does not yet: refused by name, never ignored."""
+
+LONGEST = timedelta(days=3660)
+
+
+class Reader:
+    """Reads values of a known kind out of a document and keeps what it finds wrong."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+
+    def refuse(self, pointer: Pointer, what: str, do: str = "", *, at_key: bool = False) -> None:
+        """Keep one mistake."""
+        self.findings.append(Finding(pointer, what, do, at_key=at_key))
+
+    def map(self, value: Json, pointer: Pointer, what: str, example: str) -> dict[str, Json]:
+        """A map, or an empty one and a finding."""
+        if isinstance(value, dict):
+            return value
+        self.refuse(pointer, f"{what} is a map, not {shown(value)}.", f"Write it as a map: {example}.")
+        return {}
+
+    def optional_map(self, data: Mapping[str, Json], key: str, pointer: Pointer, example: str) -> dict[str, Json]:
+        """The map below a key; the key may be missing."""
+        return self.map(data[key], (*pointer, key), f"`{key}`", example) if key in data else {}
+
+    def keys(self, data: Mapping[str, Json], known: Collection[str], pointer: Pointer, where: str) -> None:
+        """Refuse keys that are not known here."""
+        for key in data:
+            if key not in known:
+                do = f"Keys here: {', '.join(known)}."
+                if key == "on" and "triggers" in known:
+                    do = "What starts a flow stands under `triggers`."
+                what = f"{where} has no key `{key[:60]}`.{did_you_mean(key, known)}"
+                self.refuse((*pointer, key), what, do, at_key=True)
+
+    def text(self, data: Mapping[str, Json], key: str, pointer: Pointer) -> str:
+        """A text; empty where the key is missing."""
+        value = data.get(key, "")
+        if isinstance(value, str):
+            return value
+        hint = f'Put quotes around it: "{value}".' if isinstance(value, int | float) else "Write a text."
+        self.refuse((*pointer, key), f"`{key}` is a text, not {shown(value)}.", hint)
+        return ""
+
+    def choice(self, data: Mapping[str, Json], key: str, known: Collection[str], pointer: Pointer) -> str:
+        """One of the known words; empty where the key is missing or its value is none of them."""
+        if key not in data:
+            return ""
+        value = data[key]
+        if isinstance(value, str) and value in known:
+            return value
+        hint = did_you_mean(value, known) if isinstance(value, str) else ""
+        self.refuse(
+            (*pointer, key), f"`{key}` is {either(list(known))}, not {shown(value)}.{hint}", "Write one of these."
+        )
+        return ""
+
+    def duration(
+        self, data: Mapping[str, Json], key: str, pointer: Pointer, *, least: float = 0.0, most: timedelta = LONGEST
+    ) -> float | None:
+        """A duration in seconds; None where the key is missing or its value cannot be read."""
+        if key not in data:
+            return None
+        value = data[key]
+        try:
+            seconds = read_duration(value).total_seconds()
+        except (ExpressionError, OverflowError, ValueError):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            do = f"Say the unit: {shown(value)}s." if number else "Write a number and a unit: 90s, 20m, 1h30m, 2d."
+            self.refuse((*pointer, key), f"`{key}` is a duration, not {shown(value)}.", do)
+            return None
+        if not least <= seconds <= most.total_seconds():
+            bounds = f"at most {duration_text(most)}" if seconds > least else "longer than nothing"
+            self.refuse((*pointer, key), f"`{key}` must be {bounds}.", "Write another duration.")
+            return None
+        return seconds
+
+    def identifier(self, name: str, pointer: Pointer, what: str) -> bool:
+        """Refuse what is no id; an unusable name is left out of the model."""
+        if IDENTIFIER.fullmatch(name) and name not in RESERVED:
+            return True
+        if name in RESERVED:
+            what_now, do = f"`{name}` is a word of the expression language.", f"Give the {what} another name."
+        elif "-" in name:
+            better = name.lower().replace("-", "_")
+            what_now = f"`{name[:60]}` cannot name a {what}: in an expression a dash is a minus."
+            do = f"Write `{better}`." if IDENTIFIER.fullmatch(better) else "Use letters, digits and _."
+        else:
+            what_now = f"`{name[:60]}` cannot name a {what}."
+            do = "An id begins with a small letter, then small letters, digits and _, at most 40 in all."
+        self.refuse(pointer, what_now, do, at_key=True)
+        return False
+
+    def node_type(self, data: Mapping[str, Json], pointer: Pointer, what: str) -> str:
+        """The type that `uses` names, or an empty text and a finding."""
+        if "uses" not in data:
+            self.refuse(
+                pointer, f"The {what} `{pointer[-1]}` does not say what it uses.", "Add `uses: <node>`.", at_key=True
+            )
+            return ""
+        uses = data["uses"]
+        if isinstance(uses, str) and NODE_TYPE.fullmatch(uses):
+            return uses
+        self.refuse(
+            (*pointer, "uses"),
+            f"`uses` names a node, such as http.request, not {shown(uses)}.",
+            "`penstock nodes list` has all.",
+        )
+        return ""
+
+    def credential(self, data: Mapping[str, Json], pointer: Pointer) -> str | None:
+        """The name of a credential, never the secret itself."""
+        if "credential" not in data:
+            return None
+        value = data["credential"]
+        if isinstance(value, str) and IDENTIFIER.fullmatch(value):
+            return value
+        # What stands here may be a secret written by mistake: it is not repeated.
+        self.refuse(
+            (*pointer, "credential"),
+            "`credential` is the name of a stored credential: small letters, digits and _.",
+            "Store the secret under a name, and write the name here.",
+        )
+        return None
+
+    def not_built(self, data: Mapping[str, Json], pointer: Pointer) -> None:
+        """Refuse by name what the format knows and the engine does not yet."""
+        for key in NOT_BUILT_KEYS.keys() & data.keys():
+            self.refuse((*pointer, key), f"`{key}` cannot be used yet.", NOT_BUILT_KEYS[key], at_key=True)
+
+
+def duration_text(span: timedelta) -> str:
+    """A duration as flows write it, in its largest whole unit."""
+    seconds = span.total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"
+
+
+def read_flow_keys(reader: Reader, data: Mapping[str, Json]) -> FlowModel:
+    """Everything of a flow but its steps."""
+    reader.keys(data, FLOW_KEYS, (), "A flow")
+    reader.not_built(data, ())
+    name = reader.text(data, "flow", ())
+    if "flow" not in data:
+        reader.refuse((), "The flow has no name.", "Add a first line: flow: <name>.")
+    elif isinstance(data["flow"], str) and not FLOW_NAME.fullmatch(name):
+        rule = "small letters, digits, - and _, beginning with a letter, at most 64."
+        reader.refuse(("flow",), f"{shown(name)[4:].capitalize()} cannot name a flow.", f"Use {rule}")
+    return FlowModel(
+        data=data,
+        flow=name,
+        description=reader.text(data, "description", ()),
+        timezone=_timezone(reader, data),
+        inputs=_named(reader, data, "inputs", "input", "{total: {type: number}}"),
+        variables=_named(reader, data, "vars", "var", "{base_url: https://api.example}"),
+        triggers=_read_triggers(reader, data),
+        deadline_seconds=reader.duration(data, "deadline", (), least=0.001),
+        durability=reader.choice(data, "durability", DURABILITY, ()) or "barrier",
+        retention_seconds=reader.duration(data, "retention", (), least=0.001),
+    )
+
+
+def _named(reader: Reader, data: Mapping[str, Json], key: str, what: str, example: str) -> dict[str, Json]:
+    found = reader.optional_map(data, key, (), example)
+    return {name: value for name, value in found.items() if reader.identifier(name, (key, name), what)}
+
+
+def _timezone(reader: Reader, data: Mapping[str, Json]) -> str:
+    name = reader.text(data, "timezone", ())
+    if not name:
+        return "UTC"
+    try:
+        zone_of(name)
+    except ExpressionError:
+        reader.refuse(
+            ("timezone",), f"There is no time zone {shown(name)[4:]}.", "Write one such as Europe/Berlin or UTC."
+        )
+        return "UTC"
+    return name
+
+
+def _read_triggers(reader: Reader, data: Mapping[str, Json]) -> tuple[TriggerModel, ...]:
+    """Every trigger that can be read."""
+    found = reader.optional_map(data, "triggers", (), "{by_hand: {uses: manual}}")
+    triggers: list[TriggerModel] = []
+    for name, value in found.items():
+        pointer: Pointer = ("triggers", name)
+        if reader.identifier(name, pointer, "trigger"):
+            content = reader.map(value, pointer, f"The trigger `{name}`", "{uses: webhook, verify: none}")
+            if isinstance(value, dict):
+                triggers.append(_read_trigger(reader, name, content, pointer))
+    return tuple(triggers)
+
+
+def _read_trigger(reader: Reader, name: str, data: dict[str, Json], pointer: Pointer) -> TriggerModel:
+    reader.keys(data, TRIGGER_KEYS, pointer, "A trigger")
+    reader.not_built(data, pointer)
+    verify = data.get("verify")
+    if "verify" in data and not isinstance(verify, dict) and verify != "none":
+        do = "Write `none`, or {scheme: github, credential: <name>}."
+        reader.refuse((*pointer, "verify"), f"`verify` says which scheme and credential, not {shown(verify)}.", do)
+    return TriggerModel(
+        id=name,
+        pointer=pointer,
+        data=data,
+        uses=reader.node_type(data, pointer, "trigger"),
+        credential=reader.credential(data, pointer),
+        parameters=reader.optional_map(data, "with", pointer, "{cron: 0 6 * * MON}"),
+        verify=verify if isinstance(verify, dict) else None,
+        respond=reader.choice(data, "respond", RESPOND, pointer) or "accepted",
+    )
