@@ -20,7 +20,7 @@ _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augu
 MONTHS = (*_MONTHS, "December")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
-_PIECES = re.compile(r"'(?P<quoted>[^']*)'|(?P<token>(?P<letter>[A-Za-z])(?P=letter)*)|(?P<other>.)", re.DOTALL)
+_PIECES = re.compile(r"'(?P<quoted>(?:[^']|'')*)'|(?P<token>(?P<letter>[A-Za-z])(?P=letter)*)|(?P<other>.)", re.DOTALL)
 
 
 def format_time(moment: datetime, pattern: Json, zone: tzinfo) -> str:
@@ -42,7 +42,7 @@ def _compile(pattern: str) -> tuple[str | _Write, ...]:
             case "token" | "letter", _:
                 parts.append(_writer(found["token"]))
             case "quoted", text:
-                parts.append(text or "'")
+                parts.append(text.replace("''", "'") or "'")
             case _, "'":
                 raise ExpressionError("A quote in this date pattern is not closed.  ->  Quote text like this: 'at'.")
             case _, text:

@@ -94,7 +94,9 @@ def read_time(value: Json, zone: tzinfo) -> datetime:
 
 
 def _read_iso(text: str, zone: tzinfo) -> datetime:
-    read = datetime.fromisoformat(re.sub(r"\s+(?=[Zz+-])", "", text[:10] + text[10:].upper()))
+    if " " in text[11:]:
+        text = text[:11] + text[11:].replace(" ", "")
+    read = datetime.fromisoformat(text.upper())
     return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(UTC)
 
 

@@ -10,7 +10,7 @@ function.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import cache
+from functools import cache, partial
 from typing import Protocol, TypeAlias
 
 from chalicelib.errors import ExpressionError
@@ -87,63 +87,62 @@ class Function:
 
 def host(function: Function, surroundings: Surroundings, *, guarded: bool) -> Host:
     """The function as JSONata is to call it; `guarded` where the guard has already looked for missing arguments."""
-    if not function.looks_around:
-        return _guarded(function) if guarded else _direct(function)
-    return _make_host(function, surroundings, guarded=guarded)
+    checked = _behind_guard(function) if guarded else _direct(function)
+    return partial(checked, surroundings) if function.looks_around else checked
 
 
-# A function that does not look around is the same for every evaluation.
 @cache
 def _direct(function: Function) -> Host:
-    return _make_host(function, None, guarded=False)
-
-
-@cache
-def _guarded(function: Function) -> Host:
-    return _make_host(function, None, guarded=True)
-
-
-def _make_host(function: Function, surroundings: Surroundings | None, *, guarded: bool) -> Host:
-    before = () if surroundings is None else (surroundings,)
-    least, most, wants, call = function.least, function.most, function.wants, function.call
+    before, call, may_find_nothing = int(function.looks_around), function.call, function.may_find_nothing
+    least, most, wanted = function.least + before, function.most + before, function.wants + before
 
     def direct(*given: Json) -> Json:
-        if len(given) > most:
+        if not least <= len(given) <= most:
             given = _as_callback(function, given)
-        if len(given) < least:
-            raise ExpressionError(_count_message(function, len(given)))
-        if wants and None in given[:wants]:
+        if None in given[before:wanted]:
             raise NothingGivenError
         try:
-            answer = call(*before, *given)
+            answer = call(*given)
         except (OverflowError, RecursionError) as error:
             raise ExpressionError(_too_large(function)) from error
-        if answer is None and function.may_find_nothing:
+        if answer is None and may_find_nothing:
             raise NothingGivenError
         return answer
 
+    return direct
+
+
+@cache
+def _behind_guard(function: Function) -> Host:
+    least = function.least + function.looks_around
+
     def behind_guard(*given: Json) -> Json:
+        # The guard passes four arguments whatever the author wrote; those not written come as None.
         while len(given) > least and given[-1] is None:
             given = given[:-1]
-        if len(given) > most:
+        if len(given) > function.most + function.looks_around:
             given = _as_callback(function, given)
         try:
-            return call(*before, *given)
+            return function.call(*given)
         except (OverflowError, RecursionError) as error:
             raise ExpressionError(_too_large(function)) from error
 
-    return behind_guard if guarded else direct
+    return behind_guard
 
 
 def _as_callback(function: Function, given: tuple[Json, ...]) -> tuple[Json, ...]:
     """What a function named as a callback works on: `$map(names, $slug)` gives value, index, list; keep the value."""
-    match given:
+    before, arguments = given[: function.looks_around], given[function.looks_around :]
+    match arguments:
         case (value, int(index), list(rows)) if 0 <= index < len(rows) and rows[index] == value:
-            return (value,)
+            arguments = (value,)
         case (value, str(key), dict(fields)) if key in fields and fields[key] == value:
-            return (value,)
+            arguments = (value,)
         case _:
-            raise ExpressionError(_count_message(function, len(given)))
+            pass
+    if not function.least <= len(arguments) <= function.most:
+        raise ExpressionError(_count_message(function, len(arguments)))
+    return (*before, *arguments)
 
 
 def _count_message(function: Function, given: int) -> str:
@@ -153,7 +152,7 @@ def _count_message(function: Function, given: int) -> str:
 
 
 def _too_large(function: Function) -> str:
-    return f"`${function.name}` was given something too large or too deeply nested.  ->  Give it less."
+    return f"`${function.name}` was given something too large, too deeply nested, or outside the years 1 to 9999.  ->  Give it less."
 
 
 def table(*functions: Function) -> Mapping[str, Function]:

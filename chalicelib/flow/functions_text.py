@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from chalicelib.errors import ExpressionError
 from chalicelib.flow.exactness import EXACT_LIMIT
@@ -25,6 +25,9 @@ _DECIMALS = {code: decimals for decimals, codes in _MINOR_UNITS.items() for code
 
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 _MOST_DIGITS = 60
+_MOST_DECIMALS = 20
+_CONTEXT = Context(prec=4 * _MOST_DIGITS)
+_STEPS = [Decimal(1).scaleb(-decimals) for decimals in range(_MOST_DECIMALS + 1)]
 
 
 def joined(rows: Json = None, separator: Json = ", ") -> str:
@@ -56,7 +59,7 @@ def truncate(text: Json, most: Json) -> str:
 
 def slug(text: Json) -> str:
     """Letters and digits in lower case without accents, everything else a single dash: for addresses and file names."""
-    plain = unicodedata.normalize("NFKD", _text("slug", text).casefold().translate(_LETTERS))
+    plain = unicodedata.normalize("NFKD", _text("slug", text)).casefold().translate(_LETTERS)
     bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return re.sub(r"[\W_]+", "-", bare).strip("-")
 
@@ -75,7 +78,7 @@ def hash_text(text: Json, algorithm: Json = "sha256") -> str:
 
 def fixed(value: Json, decimals: Json) -> str:
     """The number as text with so many decimals, rounded half up in decimal (12.345 is 12.35)."""
-    if not isinstance(decimals, int) or isinstance(decimals, bool) or not 0 <= decimals <= 20:
+    if not isinstance(decimals, int) or isinstance(decimals, bool) or not 0 <= decimals <= _MOST_DECIMALS:
         raise ExpressionError("`$fixed` wants 0 to 20 decimals.  ->  Write $fixed(x, 2).")
     return format(_round(_decimal("fixed", value), decimals), "f")
 
@@ -86,7 +89,7 @@ def cents(value: Json, currency: Json = "EUR") -> int:
     if not re.fullmatch("[A-Z]{3}", code):
         raise ExpressionError('`$cents` wants a currency of three letters.  ->  Write $cents(x, "USD").')
     decimals = _DECIMALS.get(code, 2)
-    amount = int(_round(_decimal("cents", value).scaleb(decimals), 0))
+    amount = int(_round(_decimal("cents", value).scaleb(decimals, _CONTEXT), 0))
     if abs(amount) > EXACT_LIMIT:
         raise ExpressionError("`$cents` was given an amount beyond 2^53 units.  ->  Look at where it comes from.")
     return amount
@@ -111,9 +114,7 @@ def _decimal(function: str, value: Json) -> Decimal:
 
 
 def _round(number: Decimal, decimals: int) -> Decimal:
-    with localcontext() as context:
-        context.prec = 4 * _MOST_DIGITS
-        rounded = number.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+    rounded = number.quantize(_STEPS[decimals], rounding=ROUND_HALF_UP, context=_CONTEXT)
     return rounded if rounded else abs(rounded)
 
 

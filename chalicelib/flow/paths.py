@@ -60,6 +60,10 @@ def walk(path: Path, scope: Mapping[str, Json]) -> Json | Missing:
     return value
 
 
+_WORDS = frozenset({"and", "or", "in", "true", "false", "null", "function"})
+"""Words that JSONata reads otherwise where they stand bare."""
+
+
 def spell(path: Path) -> str:
     """The path as one writes it: `trigger.rows[0].'net-price'`."""
     text = ""
@@ -68,7 +72,8 @@ def spell(path: Path) -> str:
             text += f"[{key}]"
         else:
             quote = '"' if "'" in key else "'"
-            text += ("." if text else "") + (key if key.isidentifier() and key.isascii() else f"{quote}{key}{quote}")
+            plain = key.isidentifier() and key.isascii() and key not in _WORDS
+            text += ("." if text else "") + (key if plain else f"{quote}{key}{quote}")
     return text
 
 
