@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from chalicelib.kit.address import path_part
+from chalicelib.kit.answers import json_of
 from chalicelib.kit.service import Route, Service
 from chalicelib.kit.values import Ask, Json, Moment, Outcome, Request
 
@@ -78,7 +79,7 @@ def along(route: Route, values: Mapping[str, Json]) -> Conversation:
         response = yield Request(route.method, path, query=rest)
     else:
         response = yield Request(route.method, path, json=rest)
-    return response.json if response.content else None
+    return json_of(response)
 
 
 class Control(BaseModel):

@@ -34,6 +34,14 @@ def scalar_text(value: Json, place: str) -> str:
             raise ParameterError(f"{place}: a list or an object cannot stand there; say which value of it is meant")
 
 
+def utf8(text: str, name: str) -> bytes:
+    """A parameter's text as UTF-8; ParameterError for half a character (a lone surrogate), which UTF-8 has not."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise ParameterError(f"with.{name}: holds half a character (a lone surrogate)") from error
+
+
 def percent_encoded(value: Json, place: str, safe: str = "") -> str:
     """A value percent-encoded (RFC 3986), except for letters, digits, `-._~` and what is safe."""
     try:

@@ -1,0 +1,1 @@
+"""HTTP: any API that has no node of its own."""
