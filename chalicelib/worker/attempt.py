@@ -1,7 +1,6 @@
 """One step, once: what it is given, what it does, what came of it."""
 
 import asyncio
-import hashlib
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,12 +9,11 @@ from chalicelib.engine.retry import failure_of
 from chalicelib.errors import ExpressionError, MissingValueError, ParameterError, PenstockError, WorkerMishapError
 from chalicelib.flow.moment import Moment
 from chalicelib.flow.plan import StepPlan
-from chalicelib.flow.templates import Template, expressions, fill
 from chalicelib.flow.values import Json
 from chalicelib.kit.action import Action, Control
 from chalicelib.kit.values import Ask, Failed, Failure, Outcome, Succeeded, Unknown, Waits
 from chalicelib.worker.asks import AskFailedError, Errand, moment_of
-from chalicelib.worker.budget import from_milliseconds
+from chalicelib.worker.evaluating import evaluated
 from chalicelib.worker.redaction import Secrets
 from chalicelib.worker.tools import Tools
 
@@ -45,31 +43,17 @@ class SkippedByIf:
     """Its `if` is false."""
 
 
-async def evaluated(tools: Tools, template: Template, scope: dict[str, Json], moment: Moment) -> Json:
-    """A template's value in this scope; raises ExpressionError, MissingValueError, ParameterError, WorkerMishapError."""
-    wanted = expressions(template)
-    if not wanted:
-        return fill(template, ())
-    return fill(template, await tools.evaluator.evaluate(wanted, scope, moment), scope)
-
-
 async def prepare(
     tools: Tools, step: StepPlan, scope: dict[str, Json], moment: Moment
 ) -> Prepared | SkippedByIf | Failure:
     """Ask its `if`, and compute its parameters. A mishap of this worker is raised, never a result."""
     try:
-        if step.condition is not None and await evaluated(tools, step.condition, scope, moment) is not True:
+        if step.condition is not None and await evaluated(tools.evaluator, step.condition, scope, moment) is not True:
             return SkippedByIf()
-        parameters = await evaluated(tools, step.parameters, scope, moment)
+        parameters = await evaluated(tools.evaluator, step.parameters, scope, moment)
     except (ExpressionError, MissingValueError, ParameterError) as error:
         return failure_of(error)
     return Prepared(step, cast("Mapping[str, Json]", parameters), moment)
-
-
-def moment_for(execution: str, step: str, path: tuple[int, ...], ended: int, zone: str) -> Moment:
-    """The same on every worker: the latest end in the facts it sees, and a stream of its own (design 4.4)."""
-    seed = hashlib.sha256(f"{execution}/{step}/{'.'.join(map(str, path))}".encode()).digest()
-    return Moment(from_milliseconds(ended), seed, zone)
 
 
 async def act(tools: Tools, prepared: Prepared, around: Surroundings) -> Outcome:

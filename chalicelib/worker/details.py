@@ -38,12 +38,8 @@ async def details_of(tools: Tools, key: RecordKey) -> Details:
     facts = {step.id: done[named[step.id]] for step in plan.steps if named[step.id] in done}
     board = Board(plan.steps, facts, triggers=plan.triggers, started_by=image.birth.trigger)
     skipped = set(board.skipped)
-    steps: list[StepDetails] = []
-    for step in plan.steps:
-        steps.append(await _step(image, step, values, named[step.id], is_skipped=step.id in skipped))
-    for step in plan.on_failure:
-        if named[step.id] in image.facts:
-            steps.append(await _step(image, step, values, named[step.id], is_skipped=False))
+    shown = [*plan.steps, *(step for step in plan.on_failure if named[step.id] in image.facts)]
+    steps = [await _step(image, step, values, named[step.id], is_skipped=step.id in skipped) for step in shown]
     return Details(image, given.get("trigger"), given.get("inputs"), output, steps)
 
 

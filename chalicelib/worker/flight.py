@@ -12,8 +12,9 @@ from chalicelib.errors import ExpressionError, MissingValueError, ParameterError
 from chalicelib.flow.plan import StepPlan
 from chalicelib.flow.values import Json
 from chalicelib.kit.values import Failed, Failure, Outcome, Succeeded, Unknown, Waits
-from chalicelib.worker.attempt import Prepared, Surroundings, act, evaluated
+from chalicelib.worker.attempt import Prepared, Surroundings, act
 from chalicelib.worker.course import Course
+from chalicelib.worker.evaluating import evaluated
 from chalicelib.worker.ledger import Finished
 from chalicelib.worker.redaction import mask_headers
 
@@ -113,7 +114,7 @@ async def _stand_in(course: Course, landing: Landing) -> Json | Failure:
     if step.on_error is None:
         return None
     try:
-        return await evaluated(course.tools, step.on_error.value, landing.scope, landing.prepared.moment)
+        return await evaluated(course.tools.evaluator, step.on_error.value, landing.scope, landing.prepared.moment)
     except (ExpressionError, MissingValueError, ParameterError) as error:
         return Failure(error.code, f"`on_error` of `{step.id}`: {error.detail}")
 

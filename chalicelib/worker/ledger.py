@@ -9,7 +9,7 @@ from chalicelib.engine.facts import Done, Retrying, Waiting
 from chalicelib.engine.packs import Entry, Placement, place
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 from chalicelib.engine.salvage import is_recorded, salvage
-from chalicelib.engine.writes import Applied, Commit, Finish, Guard, Put, Refused
+from chalicelib.engine.writes import Applied, Commit, Finish, Guard, Put
 from chalicelib.errors import CutOffError, StoreError, TimedOutError, WorkerMishapError
 from chalicelib.flow.plan import StepPlan
 from chalicelib.flow.values import Json
@@ -198,13 +198,11 @@ class Ledger:
         return name
 
     async def _write(self, composed: tuple[Commit, Mapping[str, frozenset[str]]]) -> Committed:
-        """Write until it is recorded, here or by somebody else. A refused write is not lost as a whole (design 4.5)."""
+        """Write until it is recorded, here or by somebody else; a refused write is not lost as a whole (design 4.5)."""
         commit, sources = composed
-        known = frozenset(self.image.facts) if self.image else frozenset[str]()
-        mine: frozenset[str] = frozenset(commit.puts)
-        adopted: frozenset[str] = frozenset()
-        refused: frozenset[str] = frozenset()
-        existed = False
+        before = frozenset(self.image.facts) if self.image else frozenset[str]()
+        mine = frozenset(commit.puts)
+        result = Committed()
         for tried in range(TRIES):
             try:
                 self.writes += 1
@@ -213,31 +211,32 @@ class Ledger:
                 # Unknown. The same write again is safe: if it took place, it is refused and the image shows our own.
                 await self._tools.clock.sleep(min(0.05 * 2**tried, 1.0))
                 continue
-            match answer:
-                case Applied(image):
-                    pass
-                case Refused(image):
-                    if image is None:
-                        raise WorkerMishapError(f"the record of execution {self.key.execution} is gone")
-                    if not is_recorded(commit, image):
-                        existed |= commit.birth is not None or commit.creates
-                        saved = salvage(commit, image)
-                        adopted |= saved.adopted
-                        refused |= saved.refused
-                        stale = _computed_from(adopted, sources)
-                        self.image = image
-                        commit = saved.rest.without(stale) if saved.rest else None
-                        adopted |= stale
-                        if commit is None:
-                            break
-                        continue
-            self.image = image
-            break
-        else:
-            raise StoreError(f"the record of execution {self.key.execution} did not settle in {TRIES} tries")
-        now_known = frozenset(self.image.facts) if self.image else frozenset[str]()
-        others = now_known - known - (mine - adopted - refused)
-        return Committed(existed, adopted, refused, others)
+            if answer.image is None:
+                raise WorkerMishapError(f"the record of execution {self.key.execution} is gone")
+            self.image = answer.image
+            if isinstance(answer, Applied) or is_recorded(commit, answer.image):
+                return self._told(result, before, mine)
+            rest, result = _left(commit, answer.image, sources, result)
+            if rest is None:
+                return self._told(result, before, mine)
+            commit = rest
+        raise StoreError(f"the record of execution {self.key.execution} did not settle in {TRIES} tries")
+
+    def _told(self, result: Committed, before: frozenset[str], mine: frozenset[str]) -> Committed:
+        now = frozenset(self.image.facts) if self.image else frozenset[str]()
+        return replace(result, others=now - before - (mine - result.adopted - result.refused))
+
+
+def _left(
+    commit: Commit, image: Image, sources: Mapping[str, frozenset[str]], so_far: Committed
+) -> tuple[Commit | None, Committed]:
+    """What is left of a refused write, without what was computed from facts that others have replaced."""
+    saved = salvage(commit, image)
+    adopted = so_far.adopted | saved.adopted
+    stale = _computed_from(adopted, sources)
+    existed = so_far.existed or commit.birth is not None or commit.creates
+    result = Committed(existed, adopted | stale, so_far.refused | saved.refused)
+    return (saved.rest.without(stale) if saved.rest else None), result
 
 
 def is_over(image: Image) -> bool:

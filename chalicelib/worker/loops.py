@@ -12,10 +12,12 @@ from chalicelib.errors import ExpressionError, MissingValueError, ParameterError
 from chalicelib.flow.plan import Body, StepPlan
 from chalicelib.flow.values import Json
 from chalicelib.kit.values import Failed, Failure, Outcome, Succeeded
-from chalicelib.worker.attempt import evaluated, moment_for
 from chalicelib.worker.course import Course
+from chalicelib.worker.driving import drive
+from chalicelib.worker.evaluating import evaluated, moment_for
 from chalicelib.worker.flight import Landing
 from chalicelib.worker.ledger import Ledger
+from chalicelib.worker.recording import record, record_with
 from chalicelib.worker.stage import Grounds, Stage
 from chalicelib.worker.values import Values
 
@@ -90,7 +92,7 @@ async def _announce(stage: Stage, landing: Landing) -> None:
     if not (isinstance(fact, Waiting) and fact.kind == "loop"):
         now = stage.course.now()
         fact = Waiting("loop", stage.course.budget.lease_until, now)
-        await stage.record_with({name: Put(fact, Free())})
+        await record_with(stage, {name: Put(fact, Free())})
     landing.guard = Exactly(fact)
     if stage.ledger.image is None or stage.ledger.image.facts.get(name) != fact:
         raise WorkerMishapError(f"the loop `{step.id}` is under way in another invocation")
@@ -146,9 +148,9 @@ async def _turn(
     outer_errors = cast("dict[str, Json]", landing.scope["errors"])
     grounds = Grounds(body.steps, path, names, outer, outer_errors, started_by=stage.grounds.started_by)
     turn = Stage(course, grounds, ledger, values, loops=run_loop)
-    await turn.drive()
+    await drive(turn)
     if ledger is not None and turn.pending:
-        await turn.record()
+        await record(turn)
     unhandled = turn.board.unhandled
     if unhandled is not None:
         entry = values.entries.get(turn.name_of(unhandled))
@@ -169,7 +171,7 @@ async def _output(turn: Stage, landing: Landing, body: Body) -> TurnResult:
         return TurnResult(steps.get(body.last) if body.last else None)
     moment = moment_for(course.execution, step.id, turn.grounds.path, turn.latest_end(), course.plan.timezone)
     try:
-        return TurnResult(await evaluated(course.tools, body.output, scope, moment))
+        return TurnResult(await evaluated(course.tools.evaluator, body.output, scope, moment))
     except (ExpressionError, MissingValueError, ParameterError) as error:
         return TurnResult(failure={"code": error.code, "message": f"`output` of `{step.id}`: {error.detail}"})
 

@@ -1,4 +1,4 @@
-"""The one loop: take the facts, run what is ready, record it, send for the rest, end what has ended (design 4.5, 4.9)."""
+"""The one loop: take the facts, run what is ready, record it, send for the rest, end what has ended."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -15,10 +15,12 @@ from chalicelib.engine.writes import Finish
 from chalicelib.errors import ExpressionError, MissingValueError, ParameterError, StoreError
 from chalicelib.flow.plan import StepPlan
 from chalicelib.flow.values import Json
-from chalicelib.worker.attempt import evaluated, moment_for
 from chalicelib.worker.course import Course
+from chalicelib.worker.driving import drive
+from chalicelib.worker.evaluating import evaluated, moment_for
 from chalicelib.worker.ledger import Finished
 from chalicelib.worker.loops import run_loop
+from chalicelib.worker.recording import record
 from chalicelib.worker.stage import Grounds, Stage
 from chalicelib.worker.values import Values
 
@@ -56,7 +58,7 @@ async def run(course: Course) -> Report:
     grounds = Grounds(course.plan.steps, started_by=course.started_by)
     stage = Stage(course, grounds, course.head, values, loops=run_loop, starts=_starts(course))
     while True:
-        await stage.drive()
+        await drive(stage)
         if stage.board.unhandled is not None or _is_ending(course):
             return await _end_badly(course, stage, values)
         if stage.board.is_finished and not course.later and not course.held:
@@ -64,7 +66,7 @@ async def run(course: Course) -> Report:
         if not stage.pending and course.head.image is not None:
             return await _hand_over(course)
         # What the write brings back, other workers' facts, may have made more of it ready.
-        await stage.record()
+        await record(stage)
 
 
 def _starts(course: Course) -> Callable[[StepPlan], bool] | None:
@@ -97,7 +99,7 @@ async def _output(course: Course, stage: Stage) -> Json:
         return None
     scope = await stage.scope(tuple(course.plan.output_needs))
     moment = moment_for(course.execution, "output", (), stage.latest_end(), course.plan.timezone)
-    value = await evaluated(course.tools, course.plan.output, scope, moment)
+    value = await evaluated(course.tools.evaluator, course.plan.output, scope, moment)
     try:
         json.dumps(value, allow_nan=False)
     except (ValueError, RecursionError) as error:
@@ -109,7 +111,7 @@ async def _end_badly(course: Course, stage: Stage, values: Values, reason: Reaso
     """A failure nobody handles, or a cancel: record it, run `on_failure`, and end once no claim is live."""
     course.is_stopped = True
     image = course.head.image
-    reason = (image.reason if image is not None else None) or reason or await _reason(course, stage, values)
+    reason = (image.reason if image is not None else None) or reason or await _reason(stage, values)
     handlers = course.plan.on_failure if reason.how is not Status.CANCELLED else ()
     if handlers:
         await course.head.commit(_take(stage), ending=reason)
@@ -148,11 +150,11 @@ async def _handle(course: Course, stage: Stage, values: Values, reason: Reason) 
         started_by=course.started_by,
     )
     handling = Stage(course, grounds, course.head, values, loops=run_loop, is_failure_handling=True)
-    await handling.drive()
+    await drive(handling)
     return handling
 
 
-async def _reason(course: Course, stage: Stage, values: Values) -> Reason:
+async def _reason(stage: Stage, values: Values) -> Reason:
     """Why it is failing: the first failure that nobody handles."""
     step = stage.board.unhandled
     if step is None:

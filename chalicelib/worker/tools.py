@@ -2,14 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 from chalicelib.engine.records import Image
 from chalicelib.flow.values import Json
-from chalicelib.kit.action import Action, Control
 from chalicelib.ports import Blobs, Clock, Credentials, Evaluator, Facts, Http, Ids, Plans, Queue
 
-Build = Callable[[str, Mapping[str, Json]], Action | Control]
+if TYPE_CHECKING:  # a node brings pydantic, which who only accepts a delivery does not need
+    from chalicelib.kit.action import Action, Control
+
+Build: TypeAlias = "Callable[[str, Mapping[str, Json]], Action | Control]"
 """Makes a node of its type and parameters; raises ParameterError, NodeUnknownError."""
+
+
+def _tell_nobody(image: Image) -> None:
+    """Nobody in this process waits."""
+    del image
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +52,5 @@ class Tools:
     plans: Plans
     build: Build
     settings: Settings = field(default_factory=Settings)
-    announce: Callable[[Image], None] = lambda image: None
+    announce: Callable[[Image], None] = _tell_nobody
     """Told of every execution that ends here; for whoever waits in this process."""

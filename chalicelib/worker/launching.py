@@ -1,0 +1,114 @@
+"""Starting a step that is ready: at once, behind the barrier, or under a lease (design 4.4)."""
+
+from chalicelib.engine.facts import Claimed, Done, Fact, How, Retrying, Waiting
+from chalicelib.engine.packs import Attempt, Entry, entry_from_json
+from chalicelib.engine.readiness import Run
+from chalicelib.engine.writes import Exactly, Free, Guard, NotDone, Put
+from chalicelib.flow.plan import Effect, StepPlan
+from chalicelib.kit.values import Failed, Failure, Succeeded, Unknown
+from chalicelib.worker.attempt import Prepared, SkippedByIf, prepare
+from chalicelib.worker.course import Later
+from chalicelib.worker.evaluating import moment_for
+from chalicelib.worker.flight import Landing, finished, fly, nothing_done
+from chalicelib.worker.landings import go_on_waiting, land, settle
+from chalicelib.worker.ledger import Finished
+from chalicelib.worker.stage import Opening, Stage
+
+
+async def consider(stage: Stage, ready: Run) -> None:
+    """Look at what the record says of a ready step, and start it, leave it to another, or put it off."""
+    step, course = ready.step, stage.course
+    fact = stage.fact_of(step)
+    now = course.now()
+    if step.apart and stage.ledger is course.head and step.id not in (course.named or ()):
+        course.later.append(Later(step.id, 0))
+        return
+    if isinstance(fact, Claimed) and _is_held(stage, fact, now):
+        course.held[step.id] = fact.expires
+        return
+    if isinstance(fact, Waiting) and fact.kind == "timer":
+        await go_on_waiting(stage, ready, fact, now)
+        return
+    if isinstance(fact, Retrying) and fact.due > now:
+        course.later.append(Later(step.id, fact.due))
+        return
+    if step.effect is not Effect.PURE and not course.budget.fits(now, step.timeout_seconds):
+        course.later.append(Later(step.id, 0))
+        return
+    await _prepare(stage, ready, fact)
+
+
+async def _prepare(stage: Stage, ready: Run, fact: Fact | None) -> None:
+    step, course = ready.step, stage.course
+    scope = await stage.scope(ready.sees)
+    ended = max((stage.done[each].ended for each in ready.sees if each in stage.done), default=course.started)
+    moment = moment_for(course.execution, step.id, stage.grounds.path, ended, course.plan.timezone)
+    prepared = await prepare(course.tools, step, scope, moment)
+    landing = Landing(nothing_done(step), ready.sees, scope, NotDone(), Succeeded(), ())
+    match prepared:
+        case SkippedByIf():
+            done = Done(How.SKIPPED, "skipped", 1, course.now())
+            await settle(
+                stage, Finished(step, stage.name_of(step), done, "", NotDone(), ready.sees, Entry(None, None, ()))
+            )
+        case Failure():
+            landing.outcome = Failed(prepared)
+            await settle(stage, await finished(course, landing, stage.name_of(step)))
+        case Prepared():
+            landing.prepared = prepared
+            await _dispatch(stage, landing, fact)
+
+
+async def _dispatch(stage: Stage, landing: Landing, fact: Fact | None) -> None:
+    """By its effect: at once, behind the barrier, or under a lease."""
+    step, course = landing.prepared.step, stage.course
+    attempt = 1
+    if isinstance(fact, Retrying | Claimed):
+        attempt = fact.attempt + 1
+    if isinstance(fact, Retrying):
+        landing.attempts = await _earlier(stage, step, fact)
+    if isinstance(fact, Claimed) and step.effect is Effect.AT_MOST_ONCE:
+        said = f"The worker that ran `{step.id}` vanished. Whether its request had its effect is unknown."
+        landing.outcome, landing.guard = Unknown(Failure("lease_lost", said, sent="maybe")), Exactly(fact)
+        landing.attempts = (Attempt(fact.attempt, course.started, course.now(), "lease_lost", said),)
+        await settle(stage, await finished(course, landing, stage.name_of(step)), urgent=True)
+    elif step.body is not None:
+        stage.take_off(landing, attempt)
+    elif step.effect is Effect.PURE:
+        landing = await fly(course, landing, stage.grounds.path, attempt)
+        await land(stage, step, landing)
+    elif step.effect is Effect.READ or _is_durable(stage):
+        if step.effect.is_leased:
+            _claim(stage, landing, fact, attempt)
+        else:
+            stage.take_off(landing, attempt)
+    elif step.effect.is_leased:
+        _claim(stage, landing, fact, attempt)
+    else:
+        stage.behind.append(landing)
+
+
+def _is_held(stage: Stage, claim: Claimed, now: int) -> bool:
+    return claim.expires > now and claim.boot == stage.course.tools.settings.boot
+
+
+def _is_durable(stage: Stage) -> bool:
+    """Whether everything it was computed from is recorded (the barrier of design 4.4)."""
+    return stage.ledger is not None and stage.ledger.image is not None and not stage.pending
+
+
+async def _earlier(stage: Stage, step: StepPlan, fact: Retrying) -> tuple[Attempt, ...]:
+    if not fact.pack or stage.ledger is None or stage.ledger.image is None:
+        return ()
+    pack = await stage.values.pack(stage.ledger.image, fact.pack)
+    entry = pack.get(stage.name_of(step))
+    return tuple(entry_from_json(entry).attempts) if isinstance(entry, dict) else ()
+
+
+def _claim(stage: Stage, landing: Landing, fact: Fact | None, attempt: int) -> None:
+    course = stage.course
+    claim = Claimed(course.tools.ids.token(), course.budget.lease_until, attempt, course.tools.settings.boot)
+    landing.guard = Exactly(claim)
+    guard: Guard = Exactly(fact) if isinstance(fact, Retrying) else Free()
+    step = landing.prepared.step
+    stage.openings[stage.name_of(step)] = Opening(landing, Put(claim, guard), attempt)
