@@ -88,6 +88,8 @@ def verifying_signatures(url: str) -> Iterator[tuple[str, str]]:
 
 
 def _reset_auth(url: str, unverified_calls: str) -> None:
-    request = urllib.request.Request(f"{url}/moto-api/reset-auth", data=unverified_calls.encode(), method="POST")
+    request = urllib.request.Request(
+        f"{url}/moto-api/reset-auth", unverified_calls.encode(), {"Content-Type": "text/plain"}, method="POST"
+    )
     with urllib.request.urlopen(request) as answer:
         assert answer.status == 200

@@ -14,6 +14,7 @@ To prove that calls overlap, without timing: `stub.answer("/a", Answer(hold=gate
 import asyncio
 import contextlib
 import json
+import ssl
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -82,7 +83,7 @@ Script = Callable[[Seen], Answer]
 
 @dataclass
 class Stub:
-    """The server; an async context manager. A path nobody scripted is answered by `default`."""
+    """The server; an async context manager. A path nobody scripted is answered by `default`; `tls` makes it https."""
 
     default: Answer = field(default_factory=Answer)
     requests: list[Seen] = field(default_factory=list)
@@ -90,6 +91,7 @@ class Stub:
     in_flight: int = 0
     most_in_flight: int = 0
     port: int = 0
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         self._scripts: dict[str, Script | list[Answer]] = {}
@@ -101,8 +103,8 @@ class Stub:
 
     @property
     def url(self) -> str:
-        """The address without a slash at the end: `http://127.0.0.1:port`."""
-        return f"http://127.0.0.1:{self.port}"
+        """The address without a slash at the end: `http://127.0.0.1:port`, or `https://localhost:port`."""
+        return f"https://localhost:{self.port}" if self.tls else f"http://127.0.0.1:{self.port}"
 
     def answer(self, path: str, *answers: Answer | Script) -> None:
         """Answer a path in turn, the last one for ever; or by a function of the request."""
@@ -131,7 +133,9 @@ class Stub:
         await asyncio.sleep(0)
 
     async def __aenter__(self) -> "Stub":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 20, backlog=512)
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, limit=1 << 20, backlog=512, ssl=self.tls
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -4,11 +4,18 @@
 import asyncio
 import gzip
 import socket
+import ssl
 import zlib
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from chalicelib.adapters.http import HttpClient, client_for_engine, client_for_flows
 from chalicelib.adapters.http_guard import EgressPolicy
@@ -506,6 +513,50 @@ def test_a_method_that_is_not_a_word_is_refused(make, method: str) -> None:
         assert stub.connections == 0
 
     play(scene, make)
+
+
+# --- TLS
+
+
+def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Callable[[], ssl.SSLContext]]:
+    """A server's context with a certificate for one name, and the maker of a client's context that trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = folder / "certificate.pem"
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem.write_bytes(plain + made.public_bytes(Encoding.PEM))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(pem)
+    return server, lambda: ssl.create_default_context(cafile=str(pem))
+
+
+@both
+@pytest.mark.parametrize(("name", "is_trusted"), [("localhost", True), ("localhost", False), ("other.example", True)])
+def test_a_certificate_must_be_trusted_and_name_the_host(make, tmp_path: Path, name: str, is_trusted) -> None:
+    server, trust = certificate(tmp_path, name)
+
+    async def whole() -> None:
+        async with Stub(tls=server) as stub:
+            client = make(EgressPolicy(("127.0.0.1/32", "::1/128")), **({"tls": trust} if is_trusted else {}))
+            sent = HttpRequest("POST", f"{stub.url}/a", body=b"x")
+            if name == "localhost" and is_trusted:
+                for _ in range(2):
+                    assert (await client.send(sent)).status == 200
+                assert stub.connections == 1
+                assert stub.requests[0].header("host") == f"localhost:{stub.port}"
+            else:
+                with pytest.raises(NotSentError, match="certificate is not valid"):
+                    await client.send(sent)
+                assert stub.requests == []
+            await client.close()
+
+    asyncio.run(whole())
 
 
 # --- addresses

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from tools.aws_local import esm, functions, gateway, locks
+from tools.aws_local import esm, functions, gateway, locks, units
 
 
 @dataclass(slots=True)
@@ -30,6 +30,7 @@ def make_server(port: int, *, region: str, delivers: bool) -> LocalAws:
         delivers: hand queue messages to functions in the background; else who tests calls `esm.deliver`.
     """
     gateway.patch()
+    units.patch()
     locks.patch()
     esm.disarm()
     runtime = functions.patch()
