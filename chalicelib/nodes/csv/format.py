@@ -40,7 +40,7 @@ class Format(Action):
     items: Rows
     """The rows: all objects, or all lists."""
     columns: list[str] | None = None
-    """The fields to write, in order; left out, all there are, in the order they are first met. For lists, the header."""
+    """The fields to write, in order; left out, all of them, in the order they are first met; for lists, the header."""
     header: bool = True
     """Whether to write the names of the columns first."""
     delimiter: Literal[",", ";", "\t", "|"] = ","

@@ -56,7 +56,7 @@ class Parse(Action):
     columns: list[str] | None = None
     """Names for the columns, instead of those in the header or where there is none."""
     types: Literal["detect"] | dict[str, Type] | None = None
-    """The type of each column by name, or `detect`: numbers and booleans where nothing is lost; left out, all is text."""
+    """The type of each column by name, or `detect`: numbers and booleans where nothing is lost; left out, text."""
     ragged: Literal["refuse", "fill"] = "refuse"
     """Whether a row with too few or too many cells fails the step, or is filled with null and `column_<n>`."""
     trim: bool = False
