@@ -9,6 +9,7 @@ one, is passed as it is.
 
 from collections.abc import Collection, Mapping
 
+from chalicelib.errors import ExpressionError
 from chalicelib.flow.values import Json
 
 EXACT_LIMIT = 2**53
@@ -49,7 +50,12 @@ class Screen:
             return _with_text(value)
         seen = self._seen.get(id(value))
         if seen is None:
-            seen = (value, value if is_exact(value) else _with_text(value))
+            try:
+                seen = (value, value if is_exact(value) else _with_text(value))
+            except RecursionError as error:
+                raise ExpressionError(
+                    "a value is nested too deeply for an expression.  ->  Pass it through a plain path."
+                ) from error
             self._seen[id(value)] = seen
         return seen[1]
 

@@ -220,7 +220,13 @@ def _refuse_what_is_no_json(answer: Json, text: str, document: Mapping[str, Json
         )
     if traits.may_be_function and _holds_null(answer):
         described = _evaluate(f"$string(({text}\n))", document, moment, place)
-        if isinstance(described, str) and _has_function(answer, described):
+        try:
+            has_function = isinstance(described, str) and _has_function(answer, described)
+        except RecursionError as error:
+            raise ExpressionError(
+                "the result is nested too deeply to be looked through.  ->  Take out of it what is needed."
+            ) from error
+        if has_function:
             raise ExpressionError(
                 "the result holds a function or a regular expression.  ->  Call it: write the brackets after its name."
             )
