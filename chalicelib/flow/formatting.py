@@ -44,8 +44,8 @@ def _mended(source: Source) -> str:
         if written.style in {"|", ">"} or not has_hole(written.value):
             continue
         line = quoted(written.value)
-        column = source.lines.place(written.start).column
-        needs_block = column + len(line) > LONGEST_LINE or (line.startswith('"') and "\\" in line)
+        before = source.lines.place(written.start).column - 1
+        needs_block = before + len(line) > LONGEST_LINE or (line.startswith('"') and "\\" in line)
         indent = None if written.in_flow else _indent(source, written.start)
         if needs_block and indent is not None and (whole := block(written.value, indent)) is not None:
             head, body = whole.split("\n", 1)

@@ -99,19 +99,17 @@ def _refuse_constant(word: str) -> Json:
 def _is_plain(data: Json) -> bool:
     """Say whether a value is within the depth allowed and has no infinity in it."""
     layer: list[Json] = [data]
-    for _ in range(DEEPEST + 1):
+    for depth in range(DEEPEST + 1):
         below: list[Json] = []
         for value in layer:
-            if isinstance(value, dict):
-                below.extend(value.values())
-            elif isinstance(value, list):
-                below.extend(value)
+            if isinstance(value, dict | list):
+                if depth == DEEPEST:
+                    return False
+                below.extend(value.values() if isinstance(value, dict) else value)
             elif isinstance(value, float) and math.isinf(value):
                 return False
-        if not below:
-            return True
         layer = below
-    return False
+    return True
 
 
 class _Reader:

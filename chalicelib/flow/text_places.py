@@ -10,6 +10,7 @@ from chalicelib.flow.values import UNKNOWN_PLACE, Place
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u([0-9a-fA-F]{4})|U[0-9a-fA-F]{8}|(?:\r\n|\n|\r)[ \t]*|.)", re.DOTALL)
 _FOLD = re.compile(r"[ \t]*(?:\r\n|\n|\r)(?:[ \t]*(?:\r\n|\n|\r))*[ \t]*")
 _BREAK = re.compile(r"\r\n|\n|\r")
+_FIRST_LINE = re.compile(r"(?:[ \t]*(?:\r\n|\n|\r))*( *)")
 _HEADER = re.compile(r"[|>]([-+0-9]*)[^\n\r]*(?:\r\n|\n|\r)")
 
 
@@ -56,6 +57,9 @@ def _in_flow(text: str, index: int, offset: int, quote: str) -> int:
             index = fold.end()
         else:
             passed, index = passed + 1, index + 1
+    # A line end that was escaped away stands before the character, not behind it.
+    while quote == '"' and (escape := _ESCAPE.match(text, index)) and escape[0][1] in "\r\n":
+        index = escape.end()
     return index
 
 
@@ -71,7 +75,7 @@ def _in_block(text: str, index: int, offset: int) -> int:
     if header is None:
         return index
     position = header.end()
-    indent = _block_indent(text, position)
+    indent = _block_indent(text, index, header)
     passed = 0
     while position < len(text):
         ending = _BREAK.search(text, position)
@@ -85,7 +89,13 @@ def _in_block(text: str, index: int, offset: int) -> int:
     return position
 
 
-def _block_indent(text: str, position: int) -> int:
-    """The indentation of a block is that of its first line that is not empty."""
-    found = re.compile(r"(?:[ \t]*(?:\r\n|\n|\r))*( *)").match(text, position)
-    return len(found[1]) if found else 0
+def _block_indent(text: str, start: int, header: re.Match[str]) -> int:
+    """The indentation of a block: that of its first line that is not empty, or as many more than its key as it says."""
+    said = header[1].strip("+-")
+    if not said:
+        found = _FIRST_LINE.match(text, header.end())
+        return len(found[1]) if found else 0
+    line_start = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
+    before = text[line_start:start].rstrip()
+    parent = before.rindex("-") if before.endswith("-") else len(before) - len(before.lstrip(" -"))
+    return parent + int(said)
