@@ -5,7 +5,6 @@ of one cloud, a few calls at a time.
 """
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -30,6 +29,7 @@ class LightTransport:
         self._make_tls = tls
         self._tls: ssl.SSLContext | None = None
         self._idle: dict[tuple[str, str, int], list[_Link]] = {}
+        self._is_closed = False
 
     async def send(self, outgoing: Outgoing) -> "_Answer":
         """Send, and return once the answer's headers are in; see `Transport`."""
@@ -42,10 +42,15 @@ class LightTransport:
             raise
 
     async def close(self) -> None:
-        """Close every idle connection; those in use close when their answer is read."""
+        """Close every idle connection; those in use close when their answer is read.
+
+        No goodbye is said: after a freeze the peer may be gone, and TLS would wait half a minute for its answer.
+        """
+        self._is_closed = True
         idle, self._idle = self._idle, {}
         for link in (link for links in idle.values() for link in links):
-            await link.close()
+            link.abort()
+        await asyncio.sleep(0)  # asyncio closes the sockets in its next turn
 
     def _take(self, outgoing: Outgoing) -> "_Link | None":
         origin = outgoing.origin
@@ -59,6 +64,9 @@ class LightTransport:
         return None
 
     def _keep(self, link: "_Link", outgoing: Outgoing) -> None:
+        if self._is_closed:
+            link.abort()
+            return
         origin = outgoing.origin
         link.idle_since = asyncio.get_running_loop().time()
         self._idle.setdefault((origin.scheme, origin.host, origin.port), []).append(link)
@@ -175,12 +183,6 @@ class _Link:
     def abort(self) -> None:
         """Close it at once."""
         self._writer.transport.abort()
-
-    async def close(self) -> None:
-        """Close it and wait until it is."""
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
 
 
 class _Answer:
