@@ -1,4 +1,4 @@
-"""What one transaction writes: records as they are at its end, and rows for other tables, all just before the commit."""
+"""What one transaction writes: records as they are at its end, rows for other tables, all just before the commit."""
 
 import sqlite3
 
