@@ -14,7 +14,7 @@ def test_the_page_is_up_to_date():
 def test_every_function_has_a_row_with_its_example():
     text = section()
     for name, function in FUNCTIONS.items():
-        assert text.count(f"| `${name}(") == 1
+        assert text.count(f"\n| `${name}(") == 1
         assert function.example.replace("\n", " ") in text
 
 
