@@ -91,7 +91,7 @@ def filled(base_url: str, values: Mapping[str, Json]) -> str:
 
 def is_absolute(path: str) -> bool:
     """Whether a request's path is an address of its own."""
-    return _ABSOLUTE.match(path) is not None
+    return _ABSOLUTE.match(path.lstrip(" ")) is not None
 
 
 def joined(base_url: str, path: str, query: str = "") -> str:
@@ -99,6 +99,7 @@ def joined(base_url: str, path: str, query: str = "") -> str:
 
     A fragment is dropped, what must be percent-encoded is, and a query is added to one that is there.
     """
+    path = path.strip(" ")
     if is_absolute(path):
         url = path
     elif base_url:
@@ -124,7 +125,7 @@ def _checked(url: str) -> str:
     """An address that means the same to everyone who reads it."""
     if _CONTROL.search(url):
         raise ParameterError("with.url: holds a line break or another control character")
-    url = url.strip(" ").partition("#")[0]
+    url = url.partition("#")[0]
     if len(url) > 16_384:
         raise ParameterError("with.url: is longer than 16,384 characters")
     try:

@@ -14,7 +14,8 @@ Form = Literal["auto", "json", "text", "file"]
 """How an answer is read; `auto` goes by its content type."""
 
 _TEXTS: Final = frozenset({"application/xml", "application/x-www-form-urlencoded", "application/javascript"})
-_FILENAME = re.compile(r"""filename\*=(?:UTF-8|utf-8)''([^;\s]+)|filename="([^"]+)"|filename=([^;\s]+)""")
+_FILENAME = re.compile(r"""filename="([^"]+)"|filename=([^;\s]+)""", re.IGNORECASE)
+_FILENAME_ENCODED = re.compile(r"filename\*=UTF-8''([^;\s]+)", re.IGNORECASE)
 
 
 def json_of(response: Response) -> Json:
@@ -73,9 +74,13 @@ def body_of(response: Response, form: Form, name: str = "") -> Generator[Ask, An
 
 def file_name(response: Response, url: str) -> str:
     """A name for what was downloaded: as Content-Disposition says (RFC 6266), else the last part of the path."""
-    match = _FILENAME.search(response.headers.get("content-disposition", ""))
-    named = next((part for part in match.groups() if part), "") if match else ""
-    name = unquote(named) if named else unquote(urlsplit(url).path.rpartition("/")[2])
+    disposition = response.headers.get("content-disposition", "")
+    if encoded := _FILENAME_ENCODED.search(disposition):
+        name = unquote(encoded[1])
+    elif plain := _FILENAME.search(disposition):
+        name = plain[1] or plain[2]
+    else:
+        name = unquote(urlsplit(url).path.rpartition("/")[2])
     name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", name.rpartition("/")[2].rpartition("\\")[2])
     return name.strip(". ")[:200] or "download"
 

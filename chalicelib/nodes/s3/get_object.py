@@ -14,8 +14,9 @@ from chalicelib.nodes.s3.service import Bucket, Key, metadata_of, object_path, s
 class GetObject(Action):
     """Read an object.
 
-    The value is `{"body", "content_type", "size", "etag", "modified", "version_id", "metadata"}`. By its
-    content type the body is parsed JSON, text, or a file; `as` says otherwise. An object that is not there is a failure, http_404.
+    The value is `{"body", "content_type", "size", "etag", "modified", "version_id", "metadata"}`.
+    By its content type the body is parsed JSON, text, or a file; `as` says otherwise. Where there is none, it fails
+    with http_404.
     """
 
     service = s3_service("GetObject")
