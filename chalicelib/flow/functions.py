@@ -152,7 +152,10 @@ def _count_message(function: Function, given: int) -> str:
 
 
 def _too_large(function: Function) -> str:
-    return f"`${function.name}` was given something too large, too deeply nested, or outside the years 1 to 9999.  ->  Give it less."
+    return (
+        f"`${function.name}` was given something too large, too deeply nested, or outside the years 1 to 9999.  ->  "
+        "Give it less."
+    )
 
 
 def table(*functions: Function) -> Mapping[str, Function]:
