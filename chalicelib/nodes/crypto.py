@@ -12,8 +12,8 @@ from chalicelib.kit.service import Service
 from chalicelib.kit.values import Ask, GetFile
 from chalicelib.kit.values import Hmac as KeyedHash
 
-KEYED = Service("Keyed hash", credential="any", docs="https://www.rfc-editor.org/rfc/rfc2104")
-"""No system outside: it says that the step takes a credential, `{"secret": text}`."""
+KEYED = Service("Keyed hash", credential="secret", docs="https://www.rfc-editor.org/rfc/rfc2104")
+"""No system outside: it says that the step needs a credential, `{"secret": text}`."""
 
 Encoding: TypeAlias = Literal["hex", "base64", "base64url"]
 

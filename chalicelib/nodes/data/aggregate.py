@@ -15,7 +15,7 @@ from chalicelib.kit.fields import Rows
 from chalicelib.nodes.data.arithmetic import average, to_number, total
 from chalicelib.nodes.data.fields import find, read_path, spot
 from chalicelib.nodes.data.grouping import WhenMissing, group_rows
-from chalicelib.nodes.data.ordering import Reading, comparable, exact, identity, is_number, number_in
+from chalicelib.nodes.data.ordering import Identity, Reading, comparable, exact, identity, is_number, number_in
 
 
 class Figure(BaseModel):
@@ -58,7 +58,7 @@ class Figure(BaseModel):
             case "list":
                 return [value for _, value in values]
             case "unique":
-                return list({identity(value): value for _, value in reversed(values)}.values())[::-1]
+                return _unique(values)
             case "count_unique":
                 return len({identity(value) for _, value in values})
             case _:
@@ -152,3 +152,11 @@ class Aggregate(Action):
 
     def _work_out(self, key: dict[str, Json], rows: Sequence[tuple[int, Json]]) -> Json:
         return {**key, **{name: figure.work_out(rows) for name, figure in self.figures.items()}}
+
+
+def _unique(values: Sequence[tuple[int, Json]]) -> list[Json]:
+    """Every value once, where it first occurs."""
+    seen: dict[Identity, Json] = {}
+    for _, value in values:
+        seen.setdefault(identity(value), value)
+    return list(seen.values())
