@@ -20,7 +20,7 @@ LONGEST_PATTERN = 1_000
 LONGEST_TEXT = 100_000
 _TIMEOUT_MILLISECONDS = 2_000
 _NAMED_GROUP = re.compile(r"\(\?P?<([A-Za-z_][A-Za-z0-9_.\[\]]{0,99})>")
-_SAID_ON = re.compile(r"error: ([^\n]{1,200})")
+_SAID_ON = re.compile(r"\nerror: ([^\n]{1,200})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Pattern:
             raise ParameterError(f"The pattern has {len(pattern)} characters; {LONGEST_PATTERN} are allowed.")
         if pattern[0] in "*+?":
             raise ParameterError(f"The pattern begins with `{pattern[0]}`, and there is nothing before it to repeat.")
+        _check_unicode(pattern, "pattern")
         literal = _as_literal(pattern)
         flags = "i" * ignore_case + "m" * multiline + "s" * dot_all
         self._literal = f"/{literal}/{flags}"
@@ -76,6 +77,7 @@ class Pattern:
             raise ParameterError(
                 f"The text has {len(text)} characters; a pattern is tried on at most {LONGEST_TEXT}. Split it first."
             )
+        _check_unicode(text, "text")
         try:
             return jsonatapy.compile(expression).evaluate({"t": text}, timeout=_TIMEOUT_MILLISECONDS)
         except (ValueError, TypeError) as error:
@@ -85,6 +87,13 @@ class Pattern:
             if type(error).__name__ == "PanicException":
                 raise ParameterError("This pattern cannot be tried. Write it in another way.") from None
             raise
+
+
+def _check_unicode(text: str, name: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ParameterError(f"The {name} has a lone surrogate, which no text in Unicode has.") from error
 
 
 def _as_literal(pattern: str) -> str:
@@ -145,8 +154,6 @@ def _refusal(said: str) -> ParameterError:
         return ParameterError("The pattern is too large once its repetitions are written out. Use smaller counts.")
     if "D1004" in said:
         return ParameterError("The pattern also matches the empty text. Write + where * or ? lets it match nothing.")
-    if "surrogates" in said:
-        return ParameterError("The text or the pattern has a lone surrogate, which no text in Unicode has.")
     if "D1012" in said:
         return ParameterError("Matching took too long. Use a simpler pattern or a shorter text.")
     reason = _SAID_ON.search(said)

@@ -6,13 +6,14 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from chalicelib.errors import ParameterError
 from chalicelib.flow.paths import MISSING, Missing
+from chalicelib.flow.places import as_text
 from chalicelib.flow.values import Json
 from chalicelib.flow.wording import kind_of
 from chalicelib.kit.action import Action, Example
 from chalicelib.kit.fields import Anything, Rows
 from chalicelib.nodes.data.arithmetic import to_number
 from chalicelib.nodes.data.fields import as_row, find, read_path, spot
-from chalicelib.nodes.data.ordering import exact, number_in, spell_number
+from chalicelib.nodes.data.ordering import exact, number_in
 
 
 class Source(BaseModel):
@@ -117,10 +118,8 @@ def _convert(value: Json, to: Literal["number", "text", "boolean"]) -> Json | Mi
         case "number", str():
             number = number_in(value)
             return MISSING if number is None or exact(nearest := to_number(number)) != number else nearest
-        case "text", bool():
-            return "true" if value else "false"
-        case "text", int() | float():
-            return spell_number(value)
+        case "text", bool() | int() | float():
+            return as_text(value)
         case "boolean", str() if value.strip().casefold() in {"true", "false"}:
             return value.strip().casefold() == "true"
         case ("number", bool()) | ("boolean", int() | float()) if not (to == "boolean" and isinstance(value, bool)):

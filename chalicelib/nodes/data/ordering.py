@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from chalicelib.errors import ExpressionError, ParameterError
 from chalicelib.flow.paths import MISSING, Missing
+from chalicelib.flow.places import as_text
 from chalicelib.flow.values import Json
 from chalicelib.flow.wording import kind_of
 from chalicelib.nodes.data.fields import DEEPEST
@@ -58,13 +59,13 @@ def comparable(value: Json, reading: Reading, place: str) -> Comparable:
     match value:
         case bool():
             if reading == "text":
-                return 1, "true" if value else "false"
+                return 1, as_text(value)
             if reading in {"number", "time"}:
                 raise ParameterError(f"`{place}` is a boolean, and it is to be read as a {reading}.")
             return 2, value
         case int() | float():
             if reading == "text":
-                return 1, spell_number(value)
+                return 1, as_text(value)
             if reading == "time":
                 return 0, instant(value, place)
             return 0, exact(value) if reading == "number" else value
@@ -105,11 +106,6 @@ def instant(value: Json, place: str) -> int:
         return (dates.read_time(value, UTC) - dates.EPOCH) // timedelta(microseconds=1)
     except ExpressionError as error:
         raise ParameterError(f"`{place}` is {kind_of(value)} that names no time. {error.detail}") from error
-
-
-def spell_number(number: float) -> str:
-    """A number as JSON writes it; a whole number without a fraction."""
-    return str(int(number)) if isinstance(number, float) and number.is_integer() and abs(number) < 1e16 else str(number)
 
 
 def identity(value: Json | Missing, depth: int = 0) -> Identity:
