@@ -304,6 +304,14 @@ class Door(Protocol):
         ...
 
 
+class Schedules(Protocol):
+    """What starts flows by the clock."""
+
+    async def replace(self, live: Live, plan: Plan) -> None:
+        """A flow's schedules are those of this version, and no other's; a disabled flow has none."""
+        ...
+
+
 class Blobs(Protocol):
     """Bytes too large for a record."""
 

@@ -116,7 +116,7 @@ class Errand:
         if needs:
             now = self.tools.clock.now()
             options = {**service.credential_options, **_region(self.parameters), **fields}
-            outgoing = authorize(fields.get("kind", kind) if kind == "any" else kind, options, outgoing, now=now)
+            outgoing = authorize(_kind_of(fields) if kind == "any" else kind, options, outgoing, now=now)
         answer = await self._exchange(outgoing, request)
         response = Response(answer.status, answer.body, _joined(answer.headers))
         failure = judge(request, response, service, now=self.tools.clock.now())
@@ -165,6 +165,24 @@ PUBLIC_FIELDS = frozenset({"kind", "hosts", "base_url", "name", "username", "reg
 """Fields of a credential that are no secret."""
 
 ANYWHERE = Service("HTTP", credential="none")
+
+
+def _kind_of(fields: Mapping[str, str]) -> str:
+    """How a credential signs where the service leaves it open: as it says itself, else as its fields suggest."""
+    if "kind" in fields:
+        return fields["kind"]
+    for kind, needed in _TELLING_FIELDS:
+        if needed <= fields.keys():
+            return kind
+    return "none"
+
+
+_TELLING_FIELDS = (
+    ("aws", {"access_key_id", "secret_access_key"}),
+    ("basic", {"username", "password"}),
+    ("header", {"name", "value"}),
+    ("bearer", {"token"}),
+)
 
 
 def _region(parameters: Mapping[str, Json]) -> Mapping[str, str]:

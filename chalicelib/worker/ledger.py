@@ -9,7 +9,7 @@ from chalicelib.engine.facts import Done, Retrying, Waiting
 from chalicelib.engine.packs import Entry, Placement, place
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 from chalicelib.engine.salvage import is_recorded, salvage
-from chalicelib.engine.writes import Applied, Commit, Finish, Guard, Put
+from chalicelib.engine.writes import ANYWHERE, Applied, Commit, Finish, Guard, Put
 from chalicelib.errors import CutOffError, StoreError, TimedOutError, WorkerMishapError
 from chalicelib.flow.plan import StepPlan
 from chalicelib.flow.values import Json
@@ -24,6 +24,8 @@ HEAD_BYTES = 400
 
 FACT_BYTES = 48
 """About what a fact weighs, its attribute name included."""
+
+ENDING = frozenset({Status.ENDING})
 
 MOST_FACTS = 100
 """In one write: DynamoDB takes 300 operators in an expression (developer guide, service quotas)."""
@@ -66,6 +68,8 @@ class _More:
     finish: Finish | None = None
     output: Json = None
     expires: int = 0
+    is_failure_handling: bool = False
+    """These are `on_failure` steps: they start while it is ending."""
 
 
 _NOTHING_MORE = _More()
@@ -107,6 +111,7 @@ class Ledger:
         opens: Mapping[str, Put] | None = None,
         *,
         texts: Mapping[str, str] | None = None,
+        is_failure_handling: bool = False,
         ending: Reason | None = None,
         finish: Finish | None = None,
         output: Json = None,
@@ -122,7 +127,7 @@ class Ledger:
             while len(rest) > MOST_FACTS:
                 part, rest = rest[:MOST_FACTS], rest[MOST_FACTS:]
                 result = _both(result, await self._write(await self._compose(part, _NOTHING_MORE)))
-            more = _More(opens or {}, texts or {}, ending, finish, output, expires)
+            more = _More(opens or {}, texts or {}, ending, finish, output, expires, is_failure_handling)
             last = await self._compose(rest, more)
             return _both(result, await self._write(last))
 
@@ -169,6 +174,7 @@ class Ledger:
             birth=birth,
             creates=creates and not self.key.is_head,
             puts=puts,
+            allowed=ENDING if more.is_failure_handling else ANYWHERE,
             ending=more.ending,
             finish=finish,
             busy=self._budget.deadline,

@@ -26,6 +26,7 @@ async def record(stage: Stage) -> None:
         done,
         {name: each.put for name, each in openings.items()},
         texts={name: each.text for name, each in openings.items() if each.text},
+        is_failure_handling=stage.is_failure_handling,
     )
     image = stage.ledger.image
     if committed.adopted:
