@@ -1,7 +1,7 @@
 """Whether a failed attempt is repeated, and when. A policy is a value; the answer is data."""
 
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from chalicelib.engine.facts import How
 from chalicelib.errors import (
@@ -119,7 +119,7 @@ def _class_of(failure: Failure) -> str:
 def failure_of(error: Exception) -> Failure:
     """An error as a step's failure: a code for programs, a sentence for people.
 
-    Errors may carry `status`, `sent`, `detail`, `url` and `code` among their facts. An error that is none of ours is a
+    Errors may carry `status`, `sent`, `url` and `code` among their facts. An error that is none of ours is a
     bug; its text may hold anything, so only its type is told.
     """
     if isinstance(error, TimeoutError):
@@ -138,6 +138,5 @@ def failure_of(error: Exception) -> Failure:
         is_retriable=error.retry,
         retry_after_seconds=error.retry_after,
         sent=str(facts.get("sent", sent)),
-        detail=cast("object", facts.get("detail")),
         url=str(url) if url is not None else None,
     )
