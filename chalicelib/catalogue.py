@@ -22,7 +22,8 @@ if TYPE_CHECKING:  # at run time pydantic comes with the first node, not before
 
     from chalicelib.kit.action import Action, Control, Node, Trigger
 
-_TYPE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)?")
+_TYPE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*(\.[a-z0-9]+(_[a-z0-9]+)*)?")
+"""`[a-z0-9_]+` with or without a dot, and each word of it not empty: one class has one type."""
 _ROOM: Final = "chalicelib.nodes"
 _FILE: Final = Path(__file__).with_name("catalogue.json")
 

@@ -1,5 +1,7 @@
 """Turn a node's parameters into plain JSON Schema: no references, no titles, no null beside every optional type."""
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -8,6 +10,8 @@ from pydantic import BaseModel
 from tools.field_docs import field_docs
 
 Schema = dict[str, Any]
+
+_REFERENCE = re.compile(r'"#/\$defs/([^"]+)"')
 
 
 def parameter_schema(model: type[BaseModel]) -> Schema:
@@ -54,7 +58,9 @@ def _plain(schema: Schema, definitions: Mapping[str, Schema], docs: Mapping[str,
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         if name not in definitions:  # within itself: one level is shown, further ones are any object
             return {"type": "object", **rest}
-        others = {key: value for key, value in definitions.items() if key != name}
+        others = definitions
+        if _reaches(name, name, definitions):
+            others = {key: value for key, value in definitions.items() if not _reaches(key, key, definitions)}
         return _plain({**definitions[name], **rest}, others, docs)
     plain: Schema = {}
     for key, value in schema.items():
@@ -68,11 +74,29 @@ def _plain(schema: Schema, definitions: Mapping[str, Schema], docs: Mapping[str,
                 }
             case "items" | "additionalProperties" if isinstance(value, dict):
                 plain[key] = _plain(value, definitions, docs)  # pyright: ignore[reportUnknownArgumentType]
-            case "anyOf" | "oneOf" | "allOf" | "prefixItems":
+            case "discriminator":
+                continue
+            case "anyOf" | "oneOf":  # one word for both: where a model within itself is cut, branches may overlap
+                branches = [_plain(part, definitions, docs) for part in value]
+                plain["anyOf"] = [branch for number, branch in enumerate(branches) if branch not in branches[:number]]
+            case "allOf" | "prefixItems":
                 plain[key] = [_plain(part, definitions, docs) for part in value]
             case _:
                 plain[key] = value
     return plain
+
+
+def _reaches(start: str, goal: str, definitions: Mapping[str, Schema]) -> bool:
+    """Whether a definition refers, directly or through others, to another."""
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        named = set(_REFERENCE.findall(json.dumps(definitions.get(waiting.pop(), {})))) - seen
+        if goal in named:
+            return True
+        seen |= named
+        waiting += named
+    return False
 
 
 def _without_null(schema: Schema) -> Schema:

@@ -81,7 +81,7 @@ def own_words(response: Response) -> str | None:
         return _sentence(body, 4)
     if kind in {"text/plain", ""} and 0 < len(response.content) <= LONGEST_MESSAGE:
         text = _SPACES.sub(" ", response.text).strip()
-        return text if text and "\ufffd" not in text and not text.startswith("<") else None
+        return text if text and "\ufffd" not in text and text[0] not in "<{[" else None
     return None
 
 
