@@ -15,6 +15,10 @@ _SELECT_SUMMARY = """
 SELECT execution, flow, version, status, trigger_id, started, ended FROM records WHERE part = ''
 """
 
+UNFINISHED = """
+SELECT tenant, execution, epoch FROM records WHERE part = '' AND next_check IS NOT NULL ORDER BY next_check LIMIT ?
+"""
+
 
 class SqliteFacts:
     """Every write is durable before it is answered, together with whatever else was waiting."""
@@ -39,25 +43,21 @@ class SqliteFacts:
 
     async def page(self, listing: Listing) -> Page:
         """Executions, newest first, along an index."""
-        query, values = _page_query(listing)
+        query, values = page_query(listing)
         rows = await self._journal.read(lambda db: db.execute(query, values).fetchall())
         items = [Summary(row[0], row[1], row[2], Status(row[3]), *row[4:]) for row in rows[: listing.limit]]
         return Page(items, to_cursor(items[-1]) if len(rows) > len(items) and items else None)
 
     async def unfinished(self, limit: int) -> Sequence[tuple[RecordKey, int]]:
         """Heads that still have a due entry, with their epoch; the earliest due first."""
-        query = """
-        SELECT tenant, execution, epoch FROM records WHERE part = '' AND next_check IS NOT NULL
-        ORDER BY next_check LIMIT ?
-        """
 
         def found(db: sqlite3.Connection) -> list[tuple[str, str, int]]:
-            return db.execute(query, (limit,)).fetchall()
+            return db.execute(UNFINISHED, (limit,)).fetchall()
 
         return [(RecordKey(tenant, execution), epoch) for tenant, execution, epoch in await self._journal.read(found)]
 
 
-def _page_query(listing: Listing) -> tuple[str, list[object]]:
+def page_query(listing: Listing) -> tuple[str, list[object]]:
     """The query of a listing, one row longer than asked, and its values."""
     conditions = ["tenant = ?"]
     values: list[object] = [listing.tenant]

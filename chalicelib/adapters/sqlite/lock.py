@@ -42,5 +42,7 @@ class FileLock:
         os.write(self._descriptor, f" {os.getpid()}\n".encode())
 
     def release(self) -> None:
-        """Let others in."""
-        os.close(self._descriptor)
+        """Let others in; a second time changes nothing."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
