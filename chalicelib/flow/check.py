@@ -7,7 +7,7 @@ says. First the shape, then names and nodes, then expressions, then what can and
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from chalicelib.errors import FlowCheckError, Problem
+from chalicelib.errors import FlowCheckError, FlowTextError, Problem
 from chalicelib.flow.check_expressions import check_expressions, check_trigger_inputs
 from chalicelib.flow.check_inputs import check_inputs
 from chalicelib.flow.check_loops import check_loops
@@ -23,7 +23,7 @@ from chalicelib.flow.order import in_order
 from chalicelib.flow.reading_steps import read_model
 from chalicelib.flow.sources import Scope, Source, scopes_of, sources_of
 from chalicelib.flow.spots import spots_of, texts_of, uses_of
-from chalicelib.flow.text import Document
+from chalicelib.flow.text import Document, to_json
 
 SCHEMES = ("basic", "github", "hmac", "shopify", "slack", "standard_webhooks", "stripe", "token")
 """The verification schemes there are where nobody says otherwise: those of design 6 and issue item 4."""
@@ -55,10 +55,21 @@ def check(
             too. Without it, only the schemas in the catalogue are asked.
     """
     flow, shape = read_model(document.data)
+    if flow.data is document.data:
+        shape += _not_json(document)
     problems, warnings = _check_meaning(flow, catalogue, schemes, build)
     shape_places = {finding.pointer for finding in shape}
     kept = [*shape, *(one for one in problems if one.pointer not in shape_places)]
     return Report(_in_file(kept, document), _in_file(warnings, document))
+
+
+def _not_json(document: Document) -> list[Finding]:
+    """What no version could be made of: halves of characters, numbers that are none."""
+    try:
+        to_json(document.data)
+    except FlowTextError as error:
+        return [Finding((), error.detail, "Mend the text; a flow is JSON.")]
+    return []
 
 
 def refuse(report: Report, name: str) -> None:

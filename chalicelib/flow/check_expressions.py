@@ -70,18 +70,23 @@ def _check_hole(text: Text, hole: Hole, analysis: Analysis, around: Surroundings
     spot = text.spot
     wrong = None if analysis.path is not None else compile_check(analysis.rewritten)
     if wrong is not None:
-        yield Finding(text.pointer, wrong.what, wrong.do, offset=hole.offset)
+        yield Finding(text.pointer, wrong.what, wrong.do, offset=_start(hole))
         return
     if analysis.mentions and spot.names == TRIGGER_NAMES:
         mention = analysis.mentions[0]
         what = f"`{mention.kind}.{mention.id}`: no step has run yet when a trigger starts the flow."
         yield Finding(text.pointer, what, "Use `trigger` and `vars` here.", offset=hole.offset + mention.offset)
     if text.is_whole and text.target == UNTYPED and analysis.shape == "any":
-        yield Finding(text.pointer, _MANY, _MANY_DO, offset=hole.offset)
+        yield Finding(text.pointer, _MANY, _MANY_DO, offset=_start(hole))
     roots = analysis.names & (around.known.keys() | {"trigger"})
     if roots:
         for head in heads_of(hole.text, roots):
             yield from _check_head(head, text, hole, around)
+
+
+def _start(hole: Hole) -> int:
+    """Where the expression itself begins, white space left out."""
+    return hole.offset + len(hole.text) - len(hole.text.lstrip())
 
 
 def _check_head(head: Head, text: Text, hole: Hole, around: Surroundings) -> Iterator[Finding]:

@@ -109,7 +109,7 @@ def _wanted(key: str, value: Json) -> str:
     if key in TEXTS:
         return "" if isinstance(value, str) else "a text"
     if key in {"enum", "required", "examples"}:
-        return "" if isinstance(value, list) and (value or key != "enum") else "a list"
+        return "" if isinstance(value, list) and (value or key != "enum") else "a list with entries"
     if key == "optional":
         return "" if isinstance(value, bool) else "true or false"
     return "" if key != "properties" or isinstance(value, dict) else "a map"

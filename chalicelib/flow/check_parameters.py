@@ -189,6 +189,8 @@ def _bounds(fit: Fit) -> Iterator[Finding]:
     schema, value = fit.schema, fit.value
     if isinstance(value, str) and has_hole(value):
         return
+    if schema.get("type") == "string" and isinstance(value, int | float):
+        value = str(value)  # it becomes a text, and is judged as one
     choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
     if isinstance(choices, list) and not any(value == choice and type(value) is type(choice) for choice in choices):
         if isinstance(value, str) and value.upper() in choices:
@@ -199,7 +201,7 @@ def _bounds(fit: Fit) -> Iterator[Finding]:
         return
     problem = _out_of_bounds(schema, value)
     if problem:
-        yield Finding(fit.pointer, f"`{fit.name}` {problem}, not {shown(value)}.", "Write another value.")
+        yield Finding(fit.pointer, f"`{fit.name}` {problem}, not {shown(fit.value)}.", "Write another value.")
 
 
 def _out_of_bounds(schema: Schema, value: Json) -> str:

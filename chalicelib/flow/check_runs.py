@@ -127,7 +127,7 @@ def _exclude_each_other(step: StepModel, first: Need, second: Need, judged: Judg
 
 def _behind(need: Need, clash: str, forced: Mapping[str, frozenset[str]], judged: Judged) -> str:
     """`size.else`, or where the clash lies further up: `approve.approved` (behind `size.large`)."""
-    if not clash or clash == need.source:
+    if not clash or clash == need.source or judged.sources[need.source].is_trigger:
         return f"`{_text(need)}`"
     endings = sorted(forced[clash])
     ports = judged.sources[clash].ports

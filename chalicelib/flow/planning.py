@@ -60,7 +60,7 @@ def make_plan(data: Mapping[str, Json], catalogue: Catalogue, *, stage_vars: Map
     resolved = with_vars(data, stage_vars)
     flow, _ = read_model(resolved)
     sources = sources_of(flow, catalogue)
-    uses = uses_of(text for spot in spots_of(flow, catalogue) for text in texts_of(spot))
+    uses = uses_of(text for spot in spots_of(flow, catalogue) for text in texts_of(spot, mentions_only=True))
     planner = _Planner(flow, catalogue, sources, wire(flow, sources, uses))
     return planner.plan(version_of(resolved)[0])
 

@@ -151,9 +151,9 @@ class Reader:
         )
         return None
 
-    def not_built(self, data: Mapping[str, Json], pointer: Pointer) -> None:
+    def not_built(self, data: Mapping[str, Json], known: Collection[str], pointer: Pointer) -> None:
         """Refuse by name what the format knows and the engine does not yet."""
-        for key in NOT_BUILT_KEYS.keys() & data.keys():
+        for key in [key for key in data if key in known and key in NOT_BUILT_KEYS]:
             self.refuse((*pointer, key), f"`{key}` cannot be used yet.", NOT_BUILT_KEYS[key], at_key=True)
 
 
@@ -169,13 +169,13 @@ def duration_text(span: timedelta) -> str:
 def read_flow_keys(reader: Reader, data: Mapping[str, Json]) -> FlowModel:
     """Everything of a flow but its steps."""
     reader.keys(data, FLOW_KEYS, (), "A flow")
-    reader.not_built(data, ())
+    reader.not_built(data, FLOW_KEYS, ())
     name = reader.text(data, "flow", ())
     if "flow" not in data:
         reader.refuse((), "The flow has no name.", "Add a first line: flow: <name>.")
     elif isinstance(data["flow"], str) and not FLOW_NAME.fullmatch(name):
         rule = "small letters, digits, - and _, beginning with a letter, at most 64."
-        reader.refuse(("flow",), f"{shown(name)[4:].capitalize()} cannot name a flow.", f"Use {rule}")
+        reader.refuse(("flow",), f"`{name[:80]}` cannot name a flow.", f"Use {rule}")
     return FlowModel(
         data=data,
         flow=name,
@@ -202,9 +202,7 @@ def _timezone(reader: Reader, data: Mapping[str, Json]) -> str:
     try:
         zone_of(name)
     except ExpressionError:
-        reader.refuse(
-            ("timezone",), f"There is no time zone {shown(name)[4:]}.", "Write one such as Europe/Berlin or UTC."
-        )
+        reader.refuse(("timezone",), f"There is no time zone `{name[:60]}`.", "Write one such as Europe/Berlin or UTC.")
         return "UTC"
     return name
 
@@ -224,7 +222,7 @@ def _read_triggers(reader: Reader, data: Mapping[str, Json]) -> tuple[TriggerMod
 
 def _read_trigger(reader: Reader, name: str, data: dict[str, Json], pointer: Pointer) -> TriggerModel:
     reader.keys(data, TRIGGER_KEYS, pointer, "A trigger")
-    reader.not_built(data, pointer)
+    reader.not_built(data, TRIGGER_KEYS, pointer)
     verify = data.get("verify")
     if "verify" in data and not isinstance(verify, dict) and verify != "none":
         do = "Write `none`, or {scheme: github, credential: <name>}."

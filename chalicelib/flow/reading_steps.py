@@ -24,12 +24,20 @@ LONGEST_TIMEOUT = timedelta(minutes=15)
 DEEPEST = 8
 """Loops in loops: a path of more than eight turns is a mistake, and every level costs stack."""
 
+DEEPEST_VALUE = 100
+"""Levels of maps and lists in a document: more than a person writes, and few enough for any stack."""
+
 GROUP_EXAMPLE = "{any: [a, b.approved]}, {first: [a, b]} or {at_least: 2, of: [a, b, c]}"
 
 
 def read_model(data: Mapping[str, Json]) -> tuple[FlowModel, list[Finding]]:
     """Read a document. Returns what could be understood, and every mistake of shape; raises nothing."""
     reader = Reader()
+    if (deep := _too_deep(data)) is not None:
+        reader.refuse(
+            deep, f"This is nested more than {DEEPEST_VALUE} levels deep.", "Let a step read it from elsewhere."
+        )
+        return FlowModel(data={}), reader.findings
     flow = read_flow_keys(reader, data)
     if "steps" not in data:
         reader.refuse((), "The flow has no steps.", "Add `steps:` with at least one step.")
@@ -40,6 +48,21 @@ def read_model(data: Mapping[str, Json]) -> tuple[FlowModel, list[Finding]]:
     model = replace(flow, steps=steps, on_failure=on_failure)
     _one_meaning(reader, model)
     return model, reader.findings
+
+
+def _too_deep(data: Mapping[str, Json]) -> Pointer | None:
+    """The way to the first value that is nested too deep."""
+    waiting: list[tuple[Pointer, Json]] = [((), dict(data))]
+    while waiting:
+        pointer, value = waiting.pop()
+        if len(pointer) > DEEPEST_VALUE:
+            return pointer
+        if isinstance(value, dict):
+            waiting.extend(((*pointer, key), part) for key, part in value.items() if isinstance(part, dict | list))
+        elif isinstance(value, list):
+            parts = enumerate(value)
+            waiting.extend(((*pointer, index), part) for index, part in parts if isinstance(part, dict | list))
+    return None
 
 
 def _read_steps(

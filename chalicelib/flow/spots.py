@@ -130,14 +130,17 @@ def field_of(target: Target, name: str | int) -> Target:
             return UNTYPED
 
 
-def texts_of(spot: Spot) -> Iterator[Text]:
-    """Every text with an expression within a spot; without recursion, for values nest as deep as they like."""
+def texts_of(spot: Spot, *, mentions_only: bool = False) -> Iterator[Text]:
+    """Every text with an expression within a spot; without recursion, for values nest as deep as they like.
+
+    With `mentions_only`, expressions that cannot mention a step are left out: the plan asks for nothing else.
+    """
     waiting: list[tuple[Pointer, Json, Target]] = [(spot.pointer, spot.value, spot.target)]
     while waiting:
         pointer, value, target = waiting.pop()
         if isinstance(value, str):
             if has_hole(value):
-                yield _text(spot, pointer, value, target)
+                yield _text(spot, pointer, value, target, mentions_only=mentions_only)
         elif isinstance(value, dict):
             waiting.extend((((*pointer, key), part, field_of(target, key)) for key, part in reversed(value.items())))
         elif isinstance(value, list):
@@ -145,12 +148,14 @@ def texts_of(spot: Spot) -> Iterator[Text]:
             waiting.extend(reversed(rows))
 
 
-def _text(spot: Spot, pointer: Pointer, value: str, target: Target) -> Text:
+def _text(spot: Spot, pointer: Pointer, value: str, target: Target, *, mentions_only: bool) -> Text:
     try:
         pieces = scan(value)
     except NotClosed as error:
         return Text(spot, pointer, value, target, (), is_whole=False, not_closed=error.offset)
-    holes = tuple((piece, analyse(piece.text, spot.names)) for piece in pieces if isinstance(piece, Hole))
+    cut = [piece for piece in pieces if isinstance(piece, Hole)]
+    wanted = [hole for hole in cut if not mentions_only or "steps" in hole.text or "errors" in hole.text]
+    holes = tuple((hole, analyse(hole.text, spot.names)) for hole in wanted)
     return Text(spot, pointer, value, target, holes, is_whole=len(pieces) == len(holes) == 1)
 
 

@@ -1,0 +1,148 @@
+"""The plan of a checked flow."""
+
+import hashlib
+import subprocess
+import sys
+
+import pytest
+
+from chalicelib.flow.plan import Effect, Need, RetryPolicy
+from chalicelib.flow.planning import make_plan, version_of
+from chalicelib.flow.templates import Literal, Object, Whole, expressions
+from chalicelib.flow.text import read_yaml
+from tests.flow.catalogue import CATALOGUE, FLOWS, document, order_intake, planned
+
+
+@pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
+def test_every_reference_flow_has_a_plan_that_agrees_with_itself(path):
+    data = read_yaml(path.read_text(encoding="utf-8"), path.name).data
+    plan = make_plan(data, CATALOGUE)
+    assert plan.flow == data["flow"]
+    assert sorted(one.ordinal for one in plan.by_id.values()) == list(range(len(plan.by_id)))
+    for step in plan.by_id.values():
+        sources = [*step.needs, *(need for group in step.groups for need in group.needs)]
+        assert all(step.id in plan.dependents[need.source] for need in sources)
+    assert all(plan.by_id[one.id] is one for one in (*plan.steps, *plan.on_failure))
+
+
+def test_the_order_intake_becomes_this_plan():
+    plan = planned(order_intake())
+    charge, reserve, size, approve, confirm, refund = plan.steps
+    assert [one.ordinal for one in plan.steps] == [0, 1, 2, 3, 4, 5]
+    assert (charge.effect, charge.credential, charge.needs) == (Effect.AT_MOST_ONCE, "stripe_live", ())
+    assert reserve.retry == RetryPolicy(6, 5.0, 2.0, 60.0, ("timeout", "429", "5xx"))
+    assert (reserve.error_is_named, reserve.feeds_count, reserve.effect) == (True, True, Effect.AT_LEAST_ONCE)
+    assert (size.ports, size.effect, size.feeds_count) == (("large", "else"), Effect.PURE, False)
+    assert (approve.ports, approve.needs) == (("approved", "rejected", "expired"), (Need("size", "large"),))
+    assert (approve.feeds_count, approve.error_is_named) == (True, False)
+    assert confirm.needs == (Need("charge", "done"), Need("reserve", "done"))
+    assert confirm.mentions == ("charge", "reserve", "approve")
+    assert confirm.groups[0].at_least is None
+    assert refund.groups[0].at_least == 1
+    assert plan.dependents == {
+        "placed": (),
+        "by_hand": (),
+        "charge": ("confirm", "refund"),
+        "reserve": ("confirm", "refund"),
+        "size": ("approve", "confirm"),
+        "approve": ("confirm", "refund"),
+        "confirm": (),
+        "refund": (),
+    }
+    assert plan.output_needs == ("charge",)
+    assert isinstance(plan.output, Object)
+    assert (plan.timezone, plan.durability, plan.deadline_seconds) == ("Europe/Berlin", "barrier", None)
+    assert list(plan.inputs) == ["total", "name", "lines"]
+
+
+def test_a_trigger_s_plan_says_how_it_is_verified_mapped_and_answered():
+    plan = planned(order_intake())
+    placed, by_hand = plan.triggers["placed"], plan.triggers["by_hand"]
+    assert placed.verify == {"scheme": "shopify", "credential": "shop_hook"}
+    assert isinstance(placed.condition, Whole)
+    assert placed.inputs is not None
+    assert [one.text.strip() for one in expressions(placed.inputs)] == [
+        "$number(trigger.body.total_price)",
+        "trigger.body.email",
+        "trigger.body.line_items",
+    ]
+    assert (placed.respond, placed.dedupe) == ("accepted", None)
+    assert (by_hand.uses, by_hand.verify, by_hand.inputs, by_hand.condition) == ("manual", None, None, None)
+
+
+def test_ordinals_follow_the_file_through_bodies_and_on_failure():
+    plan = planned(
+        "on_failure: {f: {uses: set}}\nsteps:\n  a: {uses: set}\n"
+        "  l: {uses: foreach, with: {over: [1]}, steps: {b: {uses: set}}}\n  c: {uses: set}\n"
+    )
+    assert {name: one.ordinal for name, one in plan.by_id.items()} == {"f": 0, "a": 1, "l": 2, "b": 3, "c": 4}
+    assert [one.id for one in plan.steps] == ["a", "l", "c"]
+    assert [one.id for one in plan.on_failure] == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("body", "effect"),
+    [
+        ("{uses: http.request, with: {url: x}}", Effect.READ),
+        ("{uses: http.request, with: {url: x, method: PUT}}", Effect.IDEMPOTENT),
+        ("{uses: http.request, with: {url: x, method: post}}", Effect.AT_LEAST_ONCE),
+        ("{uses: http.request, with: {url: x, method: '${ inputs.m }'}}", Effect.AT_LEAST_ONCE),
+        ("{uses: http.request, effect: read, with: {url: x, method: POST}}", Effect.READ),
+        ("{uses: set}", Effect.PURE),
+        ("{uses: s3.put_object, credential: c}", Effect.IDEMPOTENT),
+    ],
+)
+def test_the_effect_follows_the_node_the_method_or_the_author(body, effect):
+    assert planned(f"steps:\n  a: {body}\n").by_id["a"].effect is effect
+
+
+def test_the_usual_values_stand_where_nothing_is_said():
+    (step,) = planned("steps:\n  a: {uses: set}\n").steps
+    assert (step.timeout_seconds, step.retry, step.on_error, step.condition) == (20.0, RetryPolicy(), None, None)
+    assert (step.ports, step.apart, step.body, step.name, step.credential) == (("done",), False, None, "", None)
+
+
+def test_what_stands_in_for_a_failure_is_a_template():
+    plan = planned(
+        "steps:\n  a: {uses: set, on_error: continue}\n  b: {uses: set, on_error: {use: {x: '${ inputs.y }'}}}\n"
+    )
+    a, b = plan.steps
+    assert a.on_error is not None
+    assert a.on_error.value == Literal(None)
+    assert b.on_error is not None
+    assert isinstance(b.on_error.value, Object)
+
+
+def test_a_node_s_former_name_becomes_its_present_one():
+    assert planned("steps:\n  a: {uses: data.order, with: {rows: [1]}}\n").by_id["a"].uses == "data.sort"
+
+
+def test_a_version_is_the_hash_of_the_document_in_its_own_order():
+    data = document("steps:\n  a: {uses: set, with: {v: ä, n: 12345678901234567890}}\n").data
+    version, text = version_of(data)
+    assert text == '{"flow":"order","steps":{"a":{"uses":"set","with":{"v":"ä","n":12345678901234567890}}}}'
+    assert version == hashlib.sha256(text.encode()).hexdigest() == make_plan(data, CATALOGUE).version
+    turned = {"steps": data["steps"], "flow": "order"}
+    assert version_of(turned)[0] != version
+
+
+def test_a_stage_s_vars_are_part_of_the_version_and_only_declared_ones():
+    data = document("vars: {url: a, limit: 1}\nsteps:\n  a: {uses: set, with: {v: '${ vars.url }'}}\n").data
+    plan = make_plan(data, CATALOGUE, stage_vars={"url": "b", "other": "c"})
+    assert plan.variables == {"url": "b", "limit": 1}
+    version, text = version_of(data, {"url": "b", "other": "c"})
+    assert plan.version == version != version_of(data)[0]
+    assert '"vars":{"url":"b","limit":1}' in text
+    assert version_of(data, {"other": "c"}) == version_of(data)
+    assert data["vars"] == {"url": "a", "limit": 1}
+
+
+def test_making_a_plan_needs_no_pydantic_no_yaml_and_no_jsonata():
+    program = (
+        "import sys\nfrom chalicelib.flow.planning import make_plan\n"
+        "make_plan({'flow': 'x', 'steps': {'a': {'uses': 'set', 'after': 'b', 'with': {'v': '${ steps.b.v }'}},"
+        " 'b': {'uses': 'set', 'timeout': '5s'}}}, {'set': {'kind': 'control', 'effect': 'pure'}})\n"
+        "print([name for name in ('pydantic', 'ruamel', 'jsonatapy', 'asyncio') if name in sys.modules])\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
