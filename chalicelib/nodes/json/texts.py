@@ -35,7 +35,7 @@ def read(text: str) -> Json:
 def is_deeper(value: Json, limit: int) -> bool:
     """Whether lists and objects are nested deeper than this."""
     level: list[Json] = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         below: list[Json] = []
         for one in level:
             if isinstance(one, dict):
