@@ -55,6 +55,8 @@ class Operands:
 
     def call(self, left: Part) -> Part:
         """Read the arguments of a call, its opening bracket taken."""
+        if left.kind in {"string", "number", "literal", "array", "object"}:
+            self._stream.stop(left.end, "Only a function can be called.", "Put an operator before the bracket.")
         function = left.word if left.kind == "variable" else ""
         given = 1 if left.start == self._piped_at else 0
         shapes: list[Shape] = []

@@ -91,6 +91,8 @@ class Reader:
 
     def _postfix(self, token: Token, left: Part) -> Part:
         """Read what belongs to the operand before it: a step, a filter, a call, a binding, a grouping, an order."""
+        if token.text not in {"[", "("}:
+            self._refusals.beginning_of_path(left)
         match token.text:
             case ".":
                 return self._step(left)
@@ -107,15 +109,13 @@ class Reader:
                     self._sort_terms()
                 return Part("path", left.start, self._stream.end, "any", spread=left.spread)
             case _:
+                if token.text == "@":
+                    self._refusals.focus(token)
                 self._scope.bind(self._stream.variable())
         return Part("path", left.start, self._stream.end, "any", spread=True)
 
     def _step(self, left: Part) -> Part:
         """Read what comes after a dot: a name is a field there, whatever it is called."""
-        if left.kind == "string":
-            self._found.refuse(
-                left.start, "A path cannot begin with a text in quotes.", "Write its first name without quotes."
-            )
         token = self._stream.peek()
         if token is None:
             self._stream.stop(
@@ -128,8 +128,10 @@ class Reader:
             case "value" | "number":
                 self._stream.take()
                 self._refusals.value_as_step(token)
+            case "regex":
+                self._stream.refuse(token)
             case _:
-                inside = _INSIDE_STEP.get(token.text, ".")
+                inside = _INSIDE_STEP.get(token.text, ".$f( )" if token.kind == "variable" else ".")
                 with self._scope.within(inside):
                     self._expression(STEP_BINDING)
         return Part("path", left.start, self._stream.end, "any", spread=True)

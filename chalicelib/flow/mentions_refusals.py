@@ -70,6 +70,15 @@ class Refusals:
             f"Write {last}.{name}.",
         )
 
+    def beginning_of_path(self, left: Part) -> None:
+        """Refuse a path that begins with a text, which JSONata would take for a name, or with another value."""
+        if left.kind == "string":
+            self._found.refuse(
+                left.start, "A path cannot begin with a text in quotes.", "Write its first name without quotes."
+            )
+        elif left.kind in {"number", "literal", "regex"}:
+            self._found.refuse(left.start, "A path cannot begin with a value.", "Write the name it begins with.")
+
     def length(self, left: Part, token: Token) -> None:
         """Refuse `.length`."""
         subject = self.quote(left)
@@ -121,6 +130,12 @@ class Refusals:
     def everything(self, token: Token, what: str) -> None:
         """Refuse what reaches every step at once, so that each mention is visible in the text."""
         self._found.refuse(token.start, what, f"Name what you mean. Names here: {self._scope.names_here}.")
+
+    def focus(self, token: Token) -> None:
+        """Refuse `list@$v`: the names after it are those of what the list stands in, which may be everything."""
+        self._found.refuse(
+            token.start, "`@` reaches out of what it stands in.", "Write $map(list, function($v) { ... })."
+        )
 
     def argument_left_out(self, offset: int, function: str) -> None:
         """Refuse a call that would take the whole scope for the argument it was not given."""

@@ -12,6 +12,7 @@ from chalicelib.flow.tokens import Token
 
 _USUAL_ORDER = ("trigger", "inputs", "vars", "steps", "errors", "execution")
 _TELLING_MORE = 24
+"""Mistakes in one expression that are given a suggestion; looking for one takes time."""
 _SINGULAR = {"steps": "step", "errors": "error"}
 
 
@@ -97,7 +98,7 @@ class Scope:
         if name in self._all_variables:
             self._found.refuse(token.start, f"Unknown name `{name}`.", f"Variables have a dollar: `${name}`.")
             return
-        near = nearest(name, self._ours)
+        near = nearest(name, self._ours) if len(self._found.mistakes) < _TELLING_MORE else ""
         what = f"Unknown name `{_short(name)}`." + (f" Did you mean `{near}`?" if near else "")
         do = f"Names here: {self.names_here}."
         whole = self._found.text.strip()
@@ -121,6 +122,10 @@ class Scope:
         """Refuse the variables and functions that nothing has bound."""
         for name, frame, offset in self._unsettled[:_TELLING_MORE]:
             if frame.binds(name):
+                continue
+            if name in self._all_variables:
+                what = f"`${_short(name)}` is bound inside other brackets only."
+                self._found.refuse(offset, what, "Bind it in the brackets that use it.")
                 continue
             near = nearest(name, FUNCTIONS | self._ours | self._all_variables)
             called = self._found.text[offset + 1 + len(name) :].lstrip()[:1] == "("

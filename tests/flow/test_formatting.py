@@ -80,7 +80,31 @@ def test_a_file_that_cannot_be_read_is_not_formatted():
     assert "unquoted ${ } inside { }" in caught.value.problems[0].what
 
 
-words = st.sampled_from(["a", "b c", "${ x }", '${ y ?? "z" }', "${ it = 'q' }", "\n", "\n\n", " ", "word " * 30, '"', "'", "\\", "#", ": ", "- ", "é", "$${n}", "\t", "{", "]", "${ open"])
+words = st.sampled_from(
+    [
+        "a",
+        "b c",
+        "${ x }",
+        '${ y ?? "z" }',
+        "${ it = 'q' }",
+        "\n",
+        "\n\n",
+        " ",
+        "word " * 30,
+        '"',
+        "'",
+        "\\",
+        "#",
+        ": ",
+        "- ",
+        "é",
+        "$${n}",
+        "\t",
+        "{",
+        "]",
+        "${ open",
+    ]
+)
 values = st.recursive(
     st.lists(words, max_size=5).map("".join),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["k", "key two", "it's", "1"]), inner, max_size=3),

@@ -90,7 +90,15 @@ def test_in_a_folded_block_the_line_is_right():
     assert document.place(("a",), str(document.data["a"]).index("MARK")) == Place(3, 7)
 
 
-@given(st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1, max_size=5), st.text(st.characters(codec="utf-8"), max_size=20), min_size=1, max_size=3), st.data())
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8"), min_size=1, max_size=5),
+        st.text(st.characters(codec="utf-8"), max_size=20),
+        min_size=1,
+        max_size=3,
+    ),
+    st.data(),
+)
 @settings(max_examples=150, deadline=None)
 def test_every_character_of_a_json_text_is_found(data: dict[str, Json], draw: st.DataObject):
     text = to_json(data)

@@ -61,7 +61,34 @@ def test_what_is_written_is_read_back_alike(data: dict[str, Json]):
         assert same(read_yaml(to_yaml(data), "x.yaml").data, data)
 
 
-@pytest.mark.parametrize("written", ["2024-01-01", "010", "+49", "no", "yes", "on", "1_000", "0x10", "0o7", ".5", "5.", "~", "12:30:00", ".inf", "NaN", "True", "NULL", "1e", "-", "01.5", "1 2", "=", "- 1".replace(" ", "")])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2024-01-01",
+        "010",
+        "+49",
+        "no",
+        "yes",
+        "on",
+        "1_000",
+        "0x10",
+        "0o7",
+        ".5",
+        "5.",
+        "~",
+        "12:30:00",
+        ".inf",
+        "NaN",
+        "True",
+        "NULL",
+        "1e",
+        "-",
+        "01.5",
+        "1 2",
+        "=",
+        "- 1".replace(" ", ""),
+    ],
+)
 def test_only_json_numbers_true_false_and_null_are_not_text(written: str):
     expected = -1 if written == "-1" else written
     if written == "-":
