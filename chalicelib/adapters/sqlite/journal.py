@@ -6,6 +6,7 @@ second thread with a connection of its own: in WAL mode it waits for no writer.
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -132,6 +133,10 @@ class Journal:
     def _do(self, pieces: Sequence[_Piece], *, is_alone: bool = False) -> list[_Verdict]:
         """Do them in one transaction; if that fails, each in its own."""
         try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:  # locked by a stranger: there is no transaction for any of them
+            return [(done, None, self._translated(error)) for _, done in pieces if done is not None]
+        try:
             answers = self._transact(pieces, is_alone=is_alone)
         except Exception as error:  # noqa: BLE001  the thread must survive whatever a piece of work raises
             if not is_alone:
@@ -142,9 +147,8 @@ class Journal:
 
     def _transact(self, pieces: Sequence[_Piece], *, is_alone: bool) -> list[Any]:
         db = self._db
-        batch = self._begin(is_alone)
-        db.execute("BEGIN IMMEDIATE")
         try:
+            batch = self._begin(is_alone)
             answers = [work(batch) for work, _ in pieces]
             batch.flush()
             db.execute("COMMIT")
@@ -181,8 +185,9 @@ class Journal:
 
     def _answer(self, verdicts: Sequence[_Verdict]) -> None:
         """Hand everything over at once. Where the loop has ended nobody is waiting any more."""
-        if verdicts and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_settle, verdicts)
+        if verdicts:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(_settle, verdicts)
 
 
 def _settle(verdicts: Sequence[_Verdict]) -> None:

@@ -131,6 +131,8 @@ def find_pack(db: sqlite3.Connection, key: RecordKey, name: str) -> str:
 
 def storable(text: str) -> str | bytes:
     """A text as SQLite takes it: one with lone surrogates, which is no UTF-8, as bytes."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:
