@@ -7,8 +7,7 @@ costs no node's import, and no pydantic.
 
 import json
 import re
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -46,10 +45,10 @@ def find(node_type: str) -> "Node":
     for current, entry in entries().items():
         if node_type in entry["formerly"]:
             return find(current)
-    close = get_close_matches(node_type, entries(), n=1)
+    close = _alike(node_type, entries())
     raise NodeUnknownError(
         f"There is no node {node_type[:80]!r}. "
-        + (f"Did you mean {close[0]}?" if close else "`penstock nodes list` shows those there are.")
+        + (f"Did you mean {close}?" if close else "`penstock nodes list` shows those there are.")
     )
 
 
@@ -125,12 +124,19 @@ def _sentence(mistake: "ErrorDetails", node: "Node") -> str:
         case "missing":
             return f"{where}: is missing"
         case "extra_forbidden":
-            close = get_close_matches(str(mistake["loc"][-1]), fields, n=1) if len(mistake["loc"]) == 1 else []
-            return f"{where}: is not a parameter of this node" + (f"; did you mean {close[0]}?" if close else "")
+            close = _alike(str(mistake["loc"][-1]), fields) if len(mistake["loc"]) == 1 else None
+            return f"{where}: is not a parameter of this node" + (f"; did you mean {close}?" if close else "")
         case "value_error":
             return f"{where}: {mistake['msg'].removeprefix('Value error, ')}"
         case _:
             return f"{where}: {mistake['msg'][:1].lower()}{mistake['msg'][1:200]}".replace("input should", "should")
+
+
+def _alike(word: str, known: Iterable[str]) -> str | None:
+    """The known word that comes closest, if one comes close."""
+    from difflib import get_close_matches  # imported late: only mistakes need it
+
+    return next(iter(get_close_matches(word[:80], known, n=1)), None)
 
 
 def _place(location: tuple[int | str, ...]) -> str:

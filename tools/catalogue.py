@@ -5,7 +5,6 @@
 
 import json
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from tools.flow_schema import flow_schema
@@ -23,7 +22,7 @@ def generated() -> dict[Path, str]:
         ROOT / "chalicelib" / "catalogue.json": json.dumps(entries, ensure_ascii=False, indent=1) + "\n",
         ROOT / "docs" / "schemas" / "flow.schema.json": json.dumps(flow_schema(entries), ensure_ascii=False, indent=1)
         + "\n",
-        pages / "README.md": index(entries, has_functions=find_spec("tools.function_docs") is not None),
+        pages / "README.md": index(entries),
     }
     return files | {pages / f"{node_type}.md": page(entry) for node_type, entry in entries.items()}
 
