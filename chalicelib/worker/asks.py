@@ -61,6 +61,8 @@ class Errand:
     is_effect: bool
     asked: int = 0
     """How many requests were sent: the ordinal in the idempotency key."""
+    answered: int = 0
+    """How many of them were answered."""
     is_sent: bool = False
     """Something may have left for the service, and its answer has not arrived."""
     _fields: Mapping[str, str] | None = field(default=None)
@@ -137,6 +139,7 @@ class Errand:
             )
         )
         self.is_sent = False
+        self.answered += 1
         return answer
 
     async def _start(self, ask: StartFlow) -> Started:

@@ -10,7 +10,7 @@ from chalicelib.errors import ExpressionError, MissingValueError, ParameterError
 from chalicelib.flow.moment import Moment
 from chalicelib.flow.plan import StepPlan
 from chalicelib.flow.values import Json
-from chalicelib.kit.action import Action, Control
+from chalicelib.kit.action import Action, Control, Trigger
 from chalicelib.kit.values import Ask, Failed, Failure, Outcome, Succeeded, Unknown, Waits
 from chalicelib.worker.asks import AskFailedError, Errand, moment_of
 from chalicelib.worker.evaluating import evaluated
@@ -63,6 +63,8 @@ async def act(tools: Tools, prepared: Prepared, around: Surroundings) -> Outcome
         node = tools.build(step.uses, prepared.parameters)
     except PenstockError as error:
         return Failed(failure_of(error))
+    if isinstance(node, Trigger):
+        return Failed(Failure("parameter", f"`{step.uses}` is a trigger: it starts a flow, and is no step in it."))
     moment = moment_of(prepared.moment.now, prepared.moment.zone, prepared.moment.seed)
     service = node.service if isinstance(node, Action) else None
     errand = Errand(
@@ -119,8 +121,9 @@ def _outcome(value: Any) -> Outcome:
 
 
 def _failed(failure: Failure, errand: Errand) -> Failed:
-    """The failure with every secret masked."""
+    """The failure with every secret masked. Where an earlier request was answered, something has left."""
     secrets = errand.secrets
+    sent = "answered" if failure.sent == "no" and errand.answered else failure.sent
     return Failed(
         Failure(
             failure.code,
@@ -128,7 +131,7 @@ def _failed(failure: Failure, errand: Errand) -> Failed:
             failure.status,
             failure.is_retriable,
             failure.retry_after_seconds,
-            failure.sent,
+            sent,
             secrets.mask(failure.detail),
             secrets.mask_text(failure.url) if failure.url else failure.url,
         )

@@ -9,9 +9,9 @@ from chalicelib.flow.values import Json
 from chalicelib.ports import Blobs, Clock, Credentials, Evaluator, Facts, Http, Ids, Plans, Queue
 
 if TYPE_CHECKING:  # a node brings pydantic, which who only accepts a delivery does not need
-    from chalicelib.kit.action import Action, Control
+    from chalicelib.kit.action import Action, Control, Trigger
 
-Build: TypeAlias = "Callable[[str, Mapping[str, Json]], Action | Control]"
+Build: TypeAlias = "Callable[[str, Mapping[str, Json]], Action | Control | Trigger]"
 """Makes a node of its type and parameters; raises ParameterError, NodeUnknownError."""
 
 

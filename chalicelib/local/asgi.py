@@ -1,0 +1,100 @@
+"""The embedded server's border: an ASGI request becomes a request value, an answer value goes back."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+from chalicelib.api.app import Api
+from chalicelib.api.request import Request, read_query
+from chalicelib.ports import Clock
+from chalicelib.worker.budget import to_milliseconds
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class ClientLeftError(Exception):
+    """Whoever asked hung up before the body was whole: there is nobody to answer."""
+
+
+class AsgiApp:
+    """An ASGI 3 application around the API. WebSockets come with the console; until then they are refused."""
+
+    def __init__(self, api: Api, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's turn."""
+        match scope["type"]:
+            case "http":
+                await self._serve(scope, receive, send)
+            case "lifespan":
+                await _live(receive, send)
+            case _:
+                await send({"type": "websocket.close", "code": 1003})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received = to_milliseconds(self._clock.now())
+        try:
+            body = await _body(receive, self._api.largest_body)
+        except ClientLeftError:
+            return
+        raw: list[tuple[bytes, bytes]] = scope["headers"]
+        pairs = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
+        headers: dict[str, str] = {}
+        for name, value in pairs:
+            headers.setdefault(name, value)
+        path = scope.get("raw_path") or scope["path"].encode()
+        query = scope["query_string"].decode("latin-1")
+        client = scope.get("client")
+        request = Request(
+            scope["method"],
+            path.decode("latin-1").partition("?")[0],
+            read_query(query),
+            headers,
+            body,
+            received,
+            client[0] if client else "",
+            pairs,
+            query,
+        )
+        answer = await self._api(request)
+        out = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers]
+        if answer.header("content-length") is None and answer.status not in {204, 304}:
+            out.append((b"content-length", str(len(answer.body)).encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": out})
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
+
+
+async def _body(receive: Receive, limit: int) -> bytes:
+    """The whole body, or one byte more than the limit of it: the API then refuses it."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientLeftError
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    chunks = [body]
+    size = len(body)
+    while size <= limit:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeftError
+        chunk: bytes = message.get("body", b"")
+        chunks.append(chunk)
+        size += len(chunk)
+        if not message.get("more_body"):
+            break
+    return b"".join(chunks)[: limit + 1]
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """The server starts and stops by itself; what must be opened and closed, its owner opens and closes."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
+            return
