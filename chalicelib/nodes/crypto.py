@@ -96,7 +96,10 @@ def _content_of(text: str | None, file: FileReference | None) -> Generator[Ask, 
     if (text is None) is (file is None):
         raise ParameterError("Say either `text` or `file`.")
     if text is not None:
-        return text.encode()
+        try:
+            return text.encode()
+        except UnicodeEncodeError as error:
+            raise ParameterError("`text` has a lone surrogate, which no text in Unicode has.") from error
     content: bytes = yield GetFile(file or {})
     return content
 

@@ -52,6 +52,7 @@ def test_what_is_written_is_read_as_the_same(value: Any, indent: int, sort_keys:
         ("9" * 5000, "4,300 digits"),
         (r'"\ud800"', "lone surrogate"),
         (r'{"\udc00": 1}', "lone surrogate"),
+        ('["\ud800"]', "lone surrogate"),
         ("[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), "deeper"),
         ("[" * 200_000, "deeper"),
         ("1 2", "column 3"),

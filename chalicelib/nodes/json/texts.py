@@ -27,7 +27,7 @@ def read(text: str) -> Json:
         raise ValueError("a whole number has more than 4,300 digits" if "integer string" in said else said) from None
     if is_deeper(value, DEEPEST):
         raise ValueError(f"it is nested deeper than {DEEPEST} levels")
-    if "\\u" in text and not _is_unicode(value):
+    if ("\\u" in text or not text.isascii()) and not _is_unicode(value):
         raise ValueError("it has a lone surrogate, which no text in Unicode has")
     return value
 

@@ -4,6 +4,7 @@ import base64
 from typing import Literal
 from urllib.parse import quote
 
+from chalicelib.errors import ParameterError
 from chalicelib.flow.functions_text import html
 from chalicelib.flow.values import Json
 from chalicelib.kit.action import Action, Example
@@ -26,7 +27,10 @@ class Encode(Action):
 
     def run(self) -> Json:
         """The encoded text."""
-        content = self.text.encode()
+        try:
+            content = self.text.encode()
+        except UnicodeEncodeError as error:
+            raise ParameterError("`text` has a lone surrogate, which no text in Unicode has.") from error
         match self.to:
             case "base64":
                 return base64.b64encode(content).decode()

@@ -29,6 +29,8 @@ _WORDS: dict[str, Json] = {"": None, "~": None, "null": None, "true": True, "fal
 _MERGE = "<<"
 _ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 class RefusedError(Exception):
     """Why a text is not taken, without showing it."""
@@ -139,12 +141,21 @@ class _Builder:
         if is_key and event.style is None and event.value == _MERGE and top is not None:
             top.merges = True
             return
+        if event.style == '"' and _SURROGATE.search(event.value):
+            value = self._joined_surrogates(event.value)
         if not is_key and event.style is None:
             value = self._plain(event.value)
         weighed = (value, 1, 0)
         if event.anchor is not None:
             self._anchors[event.anchor] = weighed
         self._place(weighed)
+
+    def _joined_surrogates(self, text: str) -> str:
+        """As JSON writes what lies beyond U+FFFF: two escapes are one character."""
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            raise self._refusal("it has a lone surrogate, which no text in Unicode has") from None
 
     def _plain(self, text: str) -> Json:
         if text in _WORDS:
