@@ -116,7 +116,9 @@ def _judge(
     judged: dict[Scope, Judged] = {}
     circles: list[list[str]] = []
     for scope, steps in scopes_of(flow):
-        beside = [step for step in steps if sources[step.id].scope == scope]
+        # Of two with one name only the first is judged; that they are two is said elsewhere.
+        own = [step for step in steps if sources[step.id].scope == scope]
+        beside = [step for step in own if not sources[step.id].is_trigger]
         order, found = in_order({step.id: waits_of(wired.steps[step.id]) for step in beside})
         circles += found
         if not found:

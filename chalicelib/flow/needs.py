@@ -113,6 +113,8 @@ def _wiring(step: StepModel, scope: Scope, sources: Mapping[str, Source], collec
     grouped = {need.source for group in groups for need in group.needs}
     mentioned: dict[Need, Use] = {}
     for use in collected.waits:
+        if sources[use.mention.id].scope != scope:
+            continue  # two steps of one name: refused, and not this one's mention
         need = mention_need(use, sources[use.mention.id])
         # Of a group a step sees what fired it, and lives with the rest: such a mention adds no need.
         if not (use.mention.way_out and use.mention.id in grouped):

@@ -21,8 +21,10 @@ def test_the_order_intake_is_drawn_by_what_starts_at_once_and_what_follows():
         "  approve  approval  · after size.large  · ports approved, rejected, expired",
         "then",
         "  confirm  slack.post_message  · after charge, reserve, any of (size.else, approve.approved)  · at least once",
-        "  refund   stripe.create_refund  · after charge, first of (reserve.error, approve.rejected, approve.expired)"
-        "  · at least once",
+        (
+            "  refund   stripe.create_refund  · after charge, first of (reserve.error, approve.rejected, approve.expired)"
+            "  · at least once"
+        ),
     ]
 
 

@@ -129,7 +129,6 @@ def test_fitting_twice_is_fitting_once_and_nothing_else_is_raised(kinds, value):
     declared = {"x": {"type": kinds}}
     try:
         once = fit_inputs(declared, {"x": value})
-    except ParameterError as error:
-        assert len(error.problems) == 1
+    except ParameterError:
         return
     assert fit_inputs(declared, once) == once
