@@ -1,0 +1,102 @@
+"""The API as one callable: find the route, see who asks, read what was sent, answer; every error as problem+json."""
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import Final, TypeAlias, cast
+
+from chalicelib.api.auth import allow, authenticate
+from chalicelib.api.content import refuse_size
+from chalicelib.api.problems import problem, problem_of
+from chalicelib.api.request import Answer, Request
+from chalicelib.api.routes import Route, Router, allowed
+from chalicelib.api.tools import NOTHING, Call, Tools
+from chalicelib.errors import CallerError, MethodNotAllowedError, NotFoundError, PenstockError
+
+Handler: TypeAlias = Callable[[Call], Awaitable[Answer]]
+
+_ROOM: Final = "chalicelib.api"
+_log = logging.getLogger("penstock.api")
+
+
+class Api:
+    """Answers every request, whatever it is; only cancellation gets out."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._router = Router()
+        self._handlers: dict[str, Handler] = {}
+
+    async def __call__(self, request: Request) -> Answer:
+        """Answer a request."""
+        try:
+            answer = await self._answer(request)
+        except PenstockError as error:
+            answer = self.refusal(error)
+        except Exception as error:  # noqa: BLE001 - the border: whatever went wrong in one request, the server goes on
+            answer = self._mishap(error)
+        if request.method == "HEAD":  # RFC 9110 section 9.3.2: the same headers, no body
+            return Answer(answer.status, (*answer.headers, ("content-length", str(len(answer.body)))))
+        return answer
+
+    @property
+    def largest_body(self) -> int:
+        """Bytes after which a host may stop reading: one more, and the answer is 413."""
+        return self._tools.settings.limit_bytes
+
+    def refusal(self, error: PenstockError) -> Answer:
+        """An error as an answer; a host uses it for what goes wrong before there is a request."""
+        if not isinstance(error, CallerError):
+            _log.warning("refused: %s: %s", error.code, error.detail)
+        return problem_of(error)
+
+    async def _answer(self, request: Request) -> Answer:
+        refuse_size(request, self.largest_body)
+        match = self._router.match(request.path)
+        if match is None:
+            raise NotFoundError("There is nothing at this address. GET /api/v1/openapi.json lists what there is.")
+        method = request.method
+        route = match.routes.get("GET" if method == "HEAD" else method)
+        if route is None or (method == "HEAD" and route.is_hook):
+            methods = allowed(match.routes)
+            if method == "OPTIONS":
+                return Answer(204, (("allow", ", ".join(methods)),))
+            raise MethodNotAllowedError(f"This address takes {', '.join(methods)}, not {method[:20]}.", allow=methods)
+        caller = None
+        if route.role is not None:
+            caller = await authenticate(request, self._tools.keys)
+            allow(caller, route.role)
+        call = Call(request, self._tools, route, match.names, caller)
+        if not route.is_hook:
+            from chalicelib.api.reading import read_body, read_parameters  # imported late: hooks read their own
+
+            body = NOTHING if route.takes == "*" or method in {"GET", "HEAD"} else read_body(request, route.takes)
+            call = call._replace(query=read_parameters(request, route.query), body=body)
+        return await self._handler(route)(call)
+
+    def _handler(self, route: Route) -> Handler:
+        handler = self._handlers.get(route.handler)
+        if handler is None:
+            handler = self._handlers[route.handler] = handler_of(route)
+        return handler
+
+    def _mishap(self, error: Exception) -> Answer:
+        """A bug: logged by its kind and its place, since its message may hold what must not be logged."""
+        incident = self._tools.ids.token()[:10]
+        frames = traceback.extract_tb(error.__traceback__)[-12:]
+        places = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+        _log.error("incident %s: %s at %s", incident, type(error).__name__, places)
+        return problem(
+            500,
+            "internal",
+            "Something went wrong here",
+            f"This is a fault of ours. The server's log tells more under {incident}.",
+            facts={"incident": incident},
+        )
+
+
+def handler_of(route: Route) -> Handler:
+    """The function that a route names; its module is imported now."""
+    module, _, function = route.handler.partition(":")
+    return cast("Handler", getattr(import_module(f"{_ROOM}.{module}"), function))

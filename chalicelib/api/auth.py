@@ -1,0 +1,100 @@
+"""Who asks, and what they may do: default deny, keys known by their hash alone, roles in one order."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from enum import IntEnum
+from hmac import compare_digest
+from typing import Final, NamedTuple, Protocol
+
+from chalicelib.api.request import Request
+from chalicelib.errors import ForbiddenError, SettingError, UnauthenticatedError
+
+MAIN_TENANT: Final = "main"
+_HASH = re.compile(r"[0-9a-f]{64}")
+_HASH_OF_NOTHING: Final = hashlib.sha256(b"").hexdigest()
+_LONGEST_KEY: Final = 512
+
+
+class Role(IntEnum):
+    """What a key may do; each role may do what those before it may."""
+
+    VIEWER = 1
+    """Look."""
+    OPERATOR = 2
+    """Start, cancel and retry executions; enable and disable flows."""
+    EDITOR = 3
+    """Publish flows."""
+    ADMIN = 4
+    """Everything, addresses of hooks included."""
+
+
+class Caller(NamedTuple):
+    """Whoever holds a valid key. `id` is no secret: it stands for the key in records and logs."""
+
+    id: str
+    role: Role
+    tenant: str = MAIN_TENANT
+
+
+class Keys(Protocol):
+    """Knows keys."""
+
+    async def caller(self, key: str) -> Caller | None:
+        """Whose key this is; None where it is nobody's."""
+        ...
+
+
+class AdminKeys:
+    """Fulfils `Keys` with the hashes that the deployment's configuration names; each is an admin's.
+
+    Without a hash nobody gets in.
+    """
+
+    def __init__(self, hashes: Sequence[str]) -> None:
+        """Take SHA-256 hashes in hexadecimal, several while a key is being changed; raises SettingError."""
+        for each in hashes:
+            if not _HASH.fullmatch(each) or each == _HASH_OF_NOTHING:
+                raise SettingError(
+                    "PENSTOCK_ADMIN_KEY_HASH holds SHA-256 hashes in lower-case hexadecimal, separated by commas. "
+                    "Put the key's hash there, not the key."
+                )
+        self._hashes = [each.encode() for each in hashes]
+
+    async def caller(self, key: str) -> Caller | None:
+        """Compare with every hash, whichever fits, so that the time says nothing."""
+        shown = key_hash(key).encode()
+        fits = False
+        for known in self._hashes:
+            fits |= compare_digest(known, shown)
+        return Caller(f"key_{shown[:12].decode()}", Role.ADMIN) if fits else None
+
+
+def hashes_from(setting: str) -> list[str]:
+    """The hashes in `PENSTOCK_ADMIN_KEY_HASH`: separated by commas; none in an empty one."""
+    return [each for part in setting.split(",") if (each := part.strip())]
+
+
+def key_hash(key: str) -> str:
+    """What is kept of a key: its SHA-256 in hexadecimal. Keys are random (`penstock` makes them), so no salt."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def authenticate(request: Request, keys: Keys) -> Caller:
+    """Whoever sent the request; raises UnauthenticatedError without a valid key."""
+    given = request.headers.get("authorization", "")
+    scheme, _, key = given.partition(" ")
+    key = key.strip(" ")
+    sent_once = sum(name == "authorization" for name, _ in request.raw_headers) <= 1
+    if scheme.lower() != "bearer" or not sent_once or not 0 < len(key) <= _LONGEST_KEY:
+        raise UnauthenticatedError
+    caller = await keys.caller(key)
+    if caller is None:
+        raise UnauthenticatedError
+    return caller
+
+
+def allow(caller: Caller, role: Role) -> None:
+    """Raise ForbiddenError where the caller's role is below the one needed."""
+    if caller.role < role:
+        raise ForbiddenError(f"This needs the role {role.name.lower()}; the key has {caller.role.name.lower()}.")

@@ -1,0 +1,191 @@
+"""Where strangers knock: size, address, token, signature over the raw bytes; only then is anything parsed.
+
+A verified delivery becomes a trigger's document and a knock at the door; what the trigger promised becomes the answer.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from hmac import compare_digest
+from typing import Final, NamedTuple
+
+from chalicelib.api.auth import MAIN_TENANT
+from chalicelib.api.content import refuse_size
+from chalicelib.api.document import document_of
+from chalicelib.api.hook_answers import answer_of
+from chalicelib.api.request import Answer, Request
+from chalicelib.api.times import from_milliseconds
+from chalicelib.api.tools import Call, Tools
+from chalicelib.errors import (
+    CredentialMissingError,
+    CredentialUnfitError,
+    DeliveryConflictError,
+    FlowDisabledError,
+    MethodNotAllowedError,
+    NotFoundError,
+    SettingError,
+    UsageError,
+)
+from chalicelib.flow.model import FLOW_NAME
+from chalicelib.flow.plan import Plan, TriggerPlan
+from chalicelib.flow.values import Json
+from chalicelib.ports import Knock, Live
+from chalicelib.signing.inbound import Delivery, Verified, scheme_row, verify
+from chalicelib.signing.inbound_scheme import SharedToken
+
+_log = logging.getLogger("penstock.hooks")
+
+_NOT_HERE: Final = "There is no hook at this address. The flow's page shows the addresses of its hooks."
+_NO_OPTIONS: Final[Mapping[str, Json]] = {}
+
+
+class _Sender(NamedTuple):
+    """What is known of a delivery's sender once it is let in."""
+
+    key: str | None = None
+    """What makes this delivery the same as another; None where nothing does."""
+    secret_header: str = ""
+    """The header that carries the scheme's secret."""
+    scheme: str = ""
+
+
+async def receive(call: Call) -> Answer:
+    """Take a delivery in; see DESIGN 6 for the order of things."""
+    tools, request, names = call.tools, call.request, call.names
+    tenant = names.get("tenant", MAIN_TENANT)
+    live, plan, trigger = await _find(tools, tenant, names["flow"], names["trigger"])
+    _refuse_token(live, trigger, names.get("token"))
+    if not live.enabled:
+        raise FlowDisabledError
+    methods = methods_of(trigger.parameters)
+    if request.method not in methods:
+        raise MethodNotAllowedError(f"This hook takes {', '.join(methods)}.", allow=[*methods, "OPTIONS"])
+    limit = limit_of(trigger.parameters, tools.settings.limit_bytes)
+    refuse_size(request, limit)
+    sender = await _let_in(tools, tenant, trigger, request)
+    path = request.path.rpartition("/")[0] if "token" in names else request.path
+    document = await document_of(
+        request, trigger=trigger.id, path=path, secret_header=sender.secret_header, limit=limit, blobs=tools.blobs
+    )
+    challenge = _challenge(sender.scheme, document["body"])
+    if challenge is not None:
+        return challenge
+    knock = Knock(
+        tenant,
+        plan,
+        trigger,
+        document,
+        None,
+        trigger.respond,
+        request.received,
+        key=sender.key,
+        fingerprint=_fingerprint(request),
+        wait_seconds=tools.settings.wait_seconds,
+    )
+    try:
+        entered = await tools.door.enter(knock)
+    except DeliveryConflictError:
+        _log.warning("another body under the same delivery id: flow %s, trigger %s", plan.flow, trigger.id)
+        raise
+    return await answer_of(entered, trigger.respond, tools)
+
+
+async def _find(tools: Tools, tenant: str, flow: str, name: str) -> tuple[Live, Plan, TriggerPlan]:
+    """The published flow and its trigger; raises NotFoundError with one text, whatever is missing."""
+    if FLOW_NAME.fullmatch(flow) and FLOW_NAME.fullmatch(tenant):
+        live = await tools.plans.live(tenant, flow)
+        if live is not None:
+            plan = await tools.plans.plan(tenant, flow, live.version)
+            trigger = plan.triggers.get(name)
+            if trigger is not None and trigger.uses == "webhook":
+                return live, plan, trigger
+    raise NotFoundError(_NOT_HERE)
+
+
+def _refuse_token(live: Live, trigger: TriggerPlan, given: str | None) -> None:
+    """A trigger that verifies nothing has its token in the path, any other has none: else there is nothing here."""
+    if trigger.verify is not None:
+        if given is not None:
+            raise NotFoundError(_NOT_HERE)
+        return
+    known = live.tokens.get(trigger.id, "")
+    shown = (given or "").encode("utf-8", "surrogatepass")
+    if not compare_digest(known.encode(), shown) or not known:
+        raise NotFoundError(_NOT_HERE)
+
+
+def methods_of(parameters: Mapping[str, Json]) -> tuple[str, ...]:
+    """The methods a webhook trigger answers: `with.method`, one or a list of them, POST by default."""
+    given = parameters.get("method")
+    if given is None:
+        return ("POST",)
+    return tuple(str(each).upper() for each in (given if isinstance(given, list) else [given]))
+
+
+def limit_of(parameters: Mapping[str, Json], most: int) -> int:
+    """The largest body in bytes: `with.limit_bytes`, where that is less than the deployment's limit."""
+    given = parameters.get("limit_bytes")
+    return min(given, most) if isinstance(given, int) else most
+
+
+async def _let_in(tools: Tools, tenant: str, trigger: TriggerPlan, request: Request) -> _Sender:
+    """Verify the delivery over its raw bytes; raises the errors of `signing.inbound.verify`."""
+    given = trigger.verify
+    if given is None:
+        return _Sender()
+    scheme, options = verification_of(given)
+    delivery = Delivery(request.method, request.path, request.raw_query, request.headers, request.body)
+    try:
+        secret = await tools.credentials.open(tenant, str(given.get("credential", "")))
+        verified = verify(scheme, options, secret, delivery, now=from_milliseconds(request.received))
+    except (CredentialMissingError, CredentialUnfitError, UsageError) as error:
+        # Not the sender's fault, and none of its business: it may come again once this is mended.
+        _log.error("trigger %s cannot verify its deliveries: %s", trigger.id, error.detail)
+        raise SettingError("This hook cannot verify deliveries yet. The server's log says why.") from error
+    secret_header = ""
+    if scheme != "hmac":
+        row = scheme_row(scheme, options)
+        secret_header = row.header if isinstance(row, SharedToken) else ""
+    return _Sender(delivery_key(verified, request.body), secret_header, scheme)
+
+
+def verification_of(verify: Mapping[str, Json]) -> tuple[str, Mapping[str, Json]]:
+    """The scheme that a trigger names, in `signing`'s spelling (`standard_webhooks` is meant too), and its options."""
+    scheme = str(verify.get("scheme", "")).replace("_", "-")
+    if len(verify) <= 2:
+        return scheme, _NO_OPTIONS
+    return scheme, {name: value for name, value in verify.items() if name not in {"scheme", "credential"}}
+
+
+def delivery_key(verified: Verified, body: bytes) -> str | None:
+    """What two deliveries have in common that are the same one.
+
+    The id, where the signature covers it; an id that anybody could have changed counts together with the body. Without
+    an id but with a time that is signed, the time together with the body: what is captured and sent again within the
+    window then starts nothing. Without either nothing does.
+    """
+    if verified.delivery_id is not None:
+        if verified.id_is_signed:
+            return verified.delivery_id
+        return f"{verified.delivery_id} {hashlib.sha256(body).hexdigest()}"
+    if verified.signed_at is not None:
+        return f"{verified.signed_at.isoformat()} {hashlib.sha256(body).hexdigest()}"
+    return None
+
+
+def _fingerprint(request: Request) -> str:
+    """SHA-256 of what was sent: method, path, query, body."""
+    head = f"{request.method}\n{request.path}\n{request.raw_query}\n"
+    digest = hashlib.sha256(head.encode("utf-8", "surrogatepass"))
+    digest.update(request.body)
+    return digest.hexdigest()
+
+
+def _challenge(scheme: str, body: Json) -> Answer | None:
+    """Slack's question whether the address is ours (docs.slack.dev/reference/events/url_verification): no execution."""
+    if scheme != "slack" or not isinstance(body, dict) or body.get("type") != "url_verification":
+        return None
+    challenge = body.get("challenge")
+    if not isinstance(challenge, str):
+        return None
+    return Answer(200, (("content-type", "text/plain; charset=utf-8"),), challenge.encode())

@@ -1,0 +1,132 @@
+"""The OpenAPI 3.1 document, written from the table of routes and the schemas; nothing in it is said twice."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from chalicelib.api.routes import TABLE, Route
+from chalicelib.api.schemas import ANSWERS, BODIES, PARAMETERS
+from chalicelib.flow.values import Json
+
+_PROBLEM: Final[dict[str, Json]] = {
+    "description": "An error, as problem+json (RFC 9457).",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+_ANY_CONTENT: Final[dict[str, Json]] = {"*/*": {"schema": {}}}
+_FLOW_FILE: Final[dict[str, Json]] = {
+    "application/yaml": {"schema": {"type": "string"}},
+    "application/json": {"schema": {"type": "object"}},
+}
+_IDEMPOTENCY_KEY: Final[dict[str, Json]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key from the same caller is the same execution; with another body it is a conflict.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
+
+def document(*, base_url: str = "", table: tuple[Route, ...] = TABLE) -> dict[str, Json]:
+    """The description of every route, for machines."""
+    paths: dict[str, Json] = {}
+    for route in table:
+        item = paths.setdefault(route.path, {})
+        if isinstance(item, dict):
+            item.update({method.lower(): _operation(route, method) for method in route.methods})
+    schemas: dict[str, Json] = {**ANSWERS, **{name: _closed(declared) for name, declared in BODIES.items()}}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Penstock",
+            "version": "1",
+            "description": "Publish flows, start them, look at their executions. Every error is problem+json.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": base_url or "/"}],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key."}},
+        },
+    }
+
+
+def operation_id(route: Route, method: str) -> str:
+    """A name that no other operation has."""
+    if not route.is_hook:
+        return route.handler.replace(":", "_")
+    parts = [part.strip("{}") for part in route.path.split("/")[1:]]
+    return "_".join([method.lower(), *parts])
+
+
+def _operation(route: Route, method: str) -> dict[str, Json]:
+    operation: dict[str, Json] = {
+        "operationId": operation_id(route, method),
+        "summary": route.summary,
+        "tags": ["hooks" if route.is_hook else route.path.split("/")[3].removesuffix(".json")],
+        "parameters": [*_in_path(route), *_in_query(route), *([_IDEMPOTENCY_KEY] if route.takes == "Start" else [])],
+        "responses": {**{str(status): _answer(schema) for status, schema in route.gives}, "default": _PROBLEM},
+    }
+    if route.role is None:
+        operation["security"] = []
+    else:
+        operation["description"] = f"Needs the role {route.role.name.lower()}."
+    if route.takes and method != "GET":
+        operation["requestBody"] = _body(route)
+    return operation
+
+
+def _in_path(route: Route) -> list[Json]:
+    names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _in_query(route: Route) -> list[Json]:
+    if route.query in {"", "*"}:
+        return []
+    found: list[Json] = []
+    for name, schema in PARAMETERS[route.query].items():
+        shown = _shown(schema)
+        description = shown.pop("description", "")
+        found.append({"name": name, "in": "query", "required": False, "description": description, "schema": shown})
+    return found
+
+
+def _body(route: Route) -> Json:
+    if route.is_hook:
+        return {"required": False, "content": _ANY_CONTENT}
+    if route.takes == "*":
+        return {"required": True, "content": _FLOW_FILE}
+    required = bool(_required(BODIES[route.takes]))
+    schema: Json = {"$ref": f"#/components/schemas/{route.takes}"}
+    return {"required": required, "content": {"application/json": {"schema": schema}}}
+
+
+def _answer(schema: str) -> Json:
+    if not schema:
+        return {"description": "What the flow answers.", "content": _ANY_CONTENT}
+    content: Json = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": f"{schema}.", "content": content}
+
+
+def _closed(declared: Mapping[str, Json]) -> dict[str, Json]:
+    """Declared properties as a schema of an object with no others."""
+    return {
+        "type": "object",
+        "properties": {name: _shown(schema) for name, schema in declared.items()},
+        "required": _required(declared),
+        "additionalProperties": False,
+    }
+
+
+def _required(declared: Mapping[str, Json]) -> list[Json]:
+    return [
+        name
+        for name, schema in declared.items()
+        if isinstance(schema, dict) and "default" not in schema and not schema.get("optional")
+    ]
+
+
+def _shown(schema: Json) -> dict[str, Json]:
+    """A declared property without the word that is ours alone."""
+    return {key: value for key, value in schema.items() if key != "optional"} if isinstance(schema, dict) else {}

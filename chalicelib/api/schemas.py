@@ -1,0 +1,237 @@
+"""What routes take and give, as JSON Schema: requests are held against these, and OpenAPI shows them all.
+
+`PARAMETERS` and `BODIES` are properties by name, as a flow's `inputs` are: each is required unless it is `optional` or
+has a `default` (`flow.inputs.fit_inputs` reads them). `ANSWERS` are whole schemas.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from chalicelib.engine.records import Status
+from chalicelib.flow.values import Json
+
+_FLOW_NAME: Final[dict[str, Json]] = {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,63}$"}
+_STATUSES: Final[list[Json]] = [status.word for status in Status]
+_STEP_STATUSES: Final[list[Json]] = [
+    *("pending", "running", "retrying", "waiting", "succeeded", "failed", "skipped", "unknown", "not_run"),
+]
+_TEXT: Final[dict[str, Json]] = {"type": "string"}
+_MAYBE_TEXT: Final[dict[str, Json]] = {"type": ["string", "null"]}
+_TIME: Final[dict[str, Json]] = {"type": "string", "format": "date-time"}
+_MAYBE_TIME: Final[dict[str, Json]] = {"type": ["string", "null"], "format": "date-time"}
+_FLAG: Final[dict[str, Json]] = {"type": "boolean"}
+_ANY: Final[dict[str, Json]] = {}
+_OBJECT: Final[dict[str, Json]] = {"type": "object"}
+_MAYBE_OBJECT: Final[dict[str, Json]] = {"type": ["object", "null"]}
+_URL: Final[dict[str, Json]] = {"type": "string", "description": "Where it can be looked at."}
+
+Properties = Mapping[str, Json]
+
+
+def _optional(schema: Mapping[str, Json], description: str) -> dict[str, Json]:
+    return {**schema, "description": description, "optional": True}
+
+
+PARAMETERS: Final[Mapping[str, Properties]] = {
+    "Publish": {
+        "dry_run": {"type": "boolean", "default": False, "description": "Check only; nothing is stored."},
+    },
+    "Wait": {
+        "wait": {
+            "type": "number",
+            "minimum": 0,
+            "maximum": 600,
+            "default": 0,
+            "description": "How many seconds to wait for the end; the deployment's limit applies (25 by default).",
+        },
+    },
+    "Executions": {
+        "flow": _optional(_FLOW_NAME, "Only of this flow."),
+        "status": _optional({"type": "string", "enum": _STATUSES}, "Only with this status."),
+        "since": _optional(_TIME, "Only those started at or after this time."),
+        "until": _optional(_TIME, "Only those started at or before this time."),
+        "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50, "description": "How many at most."},
+        "cursor": _optional({"type": "string", "maxLength": 400}, "From the page before: go on behind it."),
+    },
+    "Nodes": {
+        "kind": _optional({"type": "string", "enum": ["action", "control", "trigger"]}, "Only of this kind."),
+        "service": _optional(_TEXT, "Only of this service."),
+    },
+}
+
+BODIES: Final[Mapping[str, Properties]] = {
+    "Start": {
+        "inputs": _optional(_OBJECT, "The flow's inputs."),
+        "trigger": _optional(_TEXT, "A trigger's id: the execution then starts as if it had fired."),
+        "document": _optional(
+            _OBJECT, "What the trigger hands over, such as `body` and `headers`; parts left out are empty."
+        ),
+    },
+    "Rollback": {
+        "version": {"type": "string", "minLength": 7, "description": "The version's hash, or the beginning of it."},
+    },
+    "Cancel": {"message": _optional({"type": "string", "maxLength": 500}, "Why; shown with the execution.")},
+}
+
+
+def _object(**properties: Json) -> dict[str, Json]:
+    """An object that always has exactly these."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list[Json](properties),
+        "additionalProperties": False,
+    }
+
+
+def _open(schema: dict[str, Json], *optional: str) -> dict[str, Json]:
+    """The same with some of its properties optional."""
+    required = schema["required"]
+    kept = [name for name in required if name not in optional] if isinstance(required, list) else []
+    return {**schema, "required": kept}
+
+
+def _list(items: Json) -> dict[str, Json]:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> dict[str, Json]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_LIVE: Final[dict[str, Json]] = {
+    "flow": _FLOW_NAME,
+    "version": {"type": "string", "description": "SHA-256 of the document, in hexadecimal."},
+    "enabled": _FLAG,
+    "published": _TIME,
+}
+_REASON: Final[dict[str, Json]] = {
+    "anyOf": [_object(step=_MAYBE_TEXT, code=_TEXT, message=_TEXT), {"type": "null"}],
+    "description": "Why it ended other than well.",
+}
+_SUMMARY: Final[dict[str, Json]] = {
+    "id": _TEXT,
+    "url": _URL,
+    "flow": _FLOW_NAME,
+    "version": _TEXT,
+    "status": {"type": "string", "enum": _STATUSES},
+    "trigger": _MAYBE_TEXT,
+    "started": _TIME,
+    "ended": _MAYBE_TIME,
+}
+
+ANSWERS: Final[Mapping[str, dict[str, Json]]] = {
+    "Problem": _open(
+        {
+            **_object(
+                type={"type": "string", "description": "urn:penstock:error:<code>"},
+                title=_TEXT,
+                status={"type": "integer"},
+                detail=_TEXT,
+                code=_TEXT,
+                errors=_list(_ref("Mistake")),
+            ),
+            "additionalProperties": True,
+        }
+    ),
+    "Mistake": {
+        **_object(where=_TEXT, line={"type": "integer"}, column={"type": "integer"}, what=_TEXT, do=_TEXT),
+        "description": "One mistake: where it stands (counted from 1; 0 is unknown), what it is, what to do about it.",
+    },
+    "Anything": _ANY,
+    "Health": _object(status={"type": "string", "const": "ok"}),
+    "Accepted": _open(
+        _object(
+            execution={"type": ["string", "null"], "description": "Its id; null where the trigger's `if` was false."},
+            url=_URL,
+            status={"type": "string", "enum": _STATUSES},
+            ignored={"type": "boolean", "const": True},
+        ),
+        *("url", "status", "ignored"),
+    ),
+    "Ran": _open(
+        _object(execution=_TEXT, url=_URL, status={"type": "string", "enum": _STATUSES}, output=_ANY, reason=_REASON),
+        *("output", "reason"),
+    ),
+    "Retried": _object(execution=_TEXT, url=_URL, retry_of=_TEXT),
+    "Cancelled": _object(execution=_TEXT, url=_URL, status={"type": "string", "enum": _STATUSES}),
+    "Flows": _object(items=_list(_object(**_LIVE))),
+    "Switched": _object(**_LIVE),
+    "Trigger": _open(
+        _object(
+            **{"id": _TEXT, "uses": _TEXT, "with": _OBJECT},
+            url={"type": ["string", "null"], "description": "A hook's address; null where the key may not know it."},
+            methods=_list(_TEXT),
+            verify={"type": "string", "description": "The scheme, or `none`."},
+            respond={"type": "string", "enum": ["accepted", "result", "step"]},
+        ),
+        *("with", "url", "methods", "verify", "respond"),
+    ),
+    "Flow": _object(
+        **_LIVE,
+        description=_TEXT,
+        timezone=_TEXT,
+        inputs=_OBJECT,
+        triggers=_list(_ref("Trigger")),
+        text={"type": "string", "description": "The document as JSON, byte for byte what its version is the hash of."},
+        document=_OBJECT,
+    ),
+    "Published": _open(
+        _object(
+            **_LIVE,
+            changed={"type": "boolean", "description": "Whether another version is, or would be, live."},
+            triggers=_list(_ref("Trigger")),
+            warnings=_list(_ref("Mistake")),
+        ),
+        *("published", "triggers"),
+    ),
+    "Versions": _object(items=_list(_object(version=_TEXT, stored=_TIME, live=_FLAG))),
+    "Version": _object(flow=_FLOW_NAME, version=_TEXT, text=_TEXT, document=_OBJECT),
+    "Executions": _object(items=_list(_object(**_SUMMARY)), cursor=_MAYBE_TEXT),
+    "Execution": _object(
+        **_SUMMARY,
+        deadline=_MAYBE_TIME,
+        retry_of=_MAYBE_TEXT,
+        parent=_MAYBE_TEXT,
+        reason=_REASON,
+        document={"description": "What the trigger handed over."},
+        inputs=_ANY,
+        output=_ANY,
+        steps=_list(_ref("Step")),
+    ),
+    "Step": _object(
+        id=_TEXT,
+        uses=_TEXT,
+        status={"type": "string", "enum": _STEP_STATUSES},
+        port=_MAYBE_TEXT,
+        started=_MAYBE_TIME,
+        ended=_MAYBE_TIME,
+        due={"type": ["string", "null"], "format": "date-time", "description": "When it goes on, where it waits."},
+        input=_ANY,
+        output=_ANY,
+        failure=_MAYBE_OBJECT,
+        attempts=_list(
+            _object(number={"type": "integer"}, started=_TIME, ended=_MAYBE_TIME, code=_MAYBE_TEXT, message=_MAYBE_TEXT)
+        ),
+    ),
+    "Nodes": _object(
+        items=_list(
+            _object(
+                type=_TEXT,
+                kind=_TEXT,
+                service=_MAYBE_TEXT,
+                title=_TEXT,
+                summary=_TEXT,
+                effect=_MAYBE_TEXT,
+                credential=_MAYBE_TEXT,
+                ports=_list(_TEXT),
+            )
+        )
+    ),
+    "Node": {
+        "type": "object",
+        "properties": {"type": _TEXT, "kind": _TEXT, "parameters": _OBJECT},
+        "required": ["type", "kind", "parameters"],
+        "description": "The catalogue's entry.",
+    },
+}
