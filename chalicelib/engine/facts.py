@@ -6,6 +6,7 @@ condition may ask: `begins_with(fact, "d")` is "done". Times are epoch milliseco
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias, assert_never
 
 
@@ -102,6 +103,7 @@ def from_text(text: str) -> Fact:
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
+@lru_cache(maxsize=65536)
 def fact_name(ordinal: int, path: tuple[int, ...] = ()) -> str:
     """The attribute a step's fact goes by: `f` and the ordinal in base 36; in a loop's record also the turns."""
     digits = ""

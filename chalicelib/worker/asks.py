@@ -31,6 +31,7 @@ from chalicelib.kit.values import (
 from chalicelib.ports import HttpRequest
 from chalicelib.signing.outbound import Outgoing, authorize
 from chalicelib.worker.budget import to_milliseconds
+from chalicelib.worker.packing import json_text
 from chalicelib.worker.redaction import Secrets
 from chalicelib.worker.tools import Tools
 
@@ -144,8 +145,6 @@ class Errand:
 
     async def _start(self, ask: StartFlow) -> Started:
         """Start a child under an id of its own making: asked twice, it is one execution."""
-        import json  # imported late: only `call` needs it
-
         live = await self.tools.plans.live(self.tenant, ask.flow)
         if live is None:
             raise ParameterError(
@@ -157,8 +156,8 @@ class Errand:
         child = hashed_id(self.tenant, "call", self.execution, self.step, path, str(self.asked))
         self.asked += 1
         now = to_milliseconds(self.tools.clock.now())
-        document = json.dumps({"trigger": None, "inputs": ask.inputs}, ensure_ascii=False, separators=(",", ":"))
-        digest = hashlib.sha256(document.encode("utf-8", "surrogatepass")).hexdigest()
+        document = json_text({"trigger": None, "inputs": ask.inputs})
+        digest = hashlib.sha256(document.encode()).hexdigest()
         birth = Birth(ask.flow, live.version, "", now, "", digest, parent=f"{self.execution}.{self.step}", keyed=True)
         await self.tools.queue.send([Send(Start(self.tenant, child, birth, now, document))])
         return Started(child, f"{self.tools.settings.base_url}/api/v1/executions/{child}")

@@ -11,7 +11,9 @@ from chalicelib.flow.moment import Moment
 from chalicelib.flow.plan import StepPlan
 from chalicelib.flow.values import Json
 from chalicelib.kit.action import Action, Control, Trigger
+from chalicelib.kit.service import Service
 from chalicelib.kit.values import Ask, Failed, Failure, Outcome, Succeeded, Unknown, Waits
+from chalicelib.kit.values import Moment as KitMoment
 from chalicelib.worker.asks import AskFailedError, Errand, moment_of
 from chalicelib.worker.evaluating import evaluated
 from chalicelib.worker.redaction import Secrets
@@ -66,8 +68,34 @@ async def act(tools: Tools, prepared: Prepared, around: Surroundings) -> Outcome
     if isinstance(node, Trigger):
         return Failed(Failure("parameter", f"`{step.uses}` is a trigger: it starts a flow, and is no step in it."))
     moment = moment_of(prepared.moment.now, prepared.moment.zone, prepared.moment.seed)
-    service = node.service if isinstance(node, Action) else None
-    errand = Errand(
+    errand: Errand | None = None
+    try:
+        begun: Any = node.decide(moment) if isinstance(node, Control) else node.run()
+        if not isinstance(begun, Generator):
+            return _outcome(begun)
+        errand = _errand(tools, prepared, around, node.service if isinstance(node, Action) else None, moment)
+        async with asyncio.timeout(step.timeout_seconds):
+            return _outcome(await _hold(cast("Generator[Ask, Any, Any]", begun), errand))
+    except AskFailedError as error:
+        failure = error.failure
+    except WorkerMishapError:
+        raise
+    except TimeoutError:
+        said = f"No answer within {step.timeout_seconds:g} s. Allow more with `timeout`, or make the request smaller."
+        failure = Failure("timeout", said, is_retriable=True, sent=_sent(errand))
+    except PenstockError as error:
+        failure = failure_of(error)
+    except Exception as error:  # noqa: BLE001  a node is other people's code: its bug fails its step alone
+        said = f"The node `{step.uses}` failed in an unforeseen way ({type(error).__name__}); this is a bug in it."
+        failure = Failure("node_bug", said, sent=_sent(errand))
+    return _failed(failure, around.secrets, has_answers=errand is not None and errand.answered > 0)
+
+
+def _errand(
+    tools: Tools, prepared: Prepared, around: Surroundings, service: Service | None, moment: KitMoment
+) -> Errand:
+    step = prepared.step
+    return Errand(
         tools=tools,
         tenant=around.tenant,
         execution=around.execution,
@@ -81,25 +109,11 @@ async def act(tools: Tools, prepared: Prepared, around: Surroundings) -> Outcome
         timeout_seconds=step.timeout_seconds,
         is_effect=step.effect.needs_barrier,
     )
-    try:
-        begun: Any = node.decide(moment) if isinstance(node, Control) else node.run()
-        if not isinstance(begun, Generator):
-            return _outcome(begun)
-        async with asyncio.timeout(step.timeout_seconds):
-            return _outcome(await _hold(cast("Generator[Ask, Any, Any]", begun), errand))
-    except AskFailedError as error:
-        return _failed(error.failure, errand)
-    except WorkerMishapError:
-        raise
-    except TimeoutError:
-        sent = "maybe" if errand.is_sent else "no"
-        said = f"No answer within {step.timeout_seconds:g} s. Allow more with `timeout`, or make the request smaller."
-        return _failed(Failure("timeout", said, is_retriable=True, sent=sent), errand)
-    except PenstockError as error:
-        return _failed(failure_of(error), errand)
-    except Exception as error:  # noqa: BLE001  a node is other people's code: its bug fails the step, not the worker
-        said = f"The node `{step.uses}` failed in an unforeseen way ({type(error).__name__}); this is a bug in it."
-        return _failed(Failure("node_bug", said, sent="maybe" if errand.is_sent else "no"), errand)
+
+
+def _sent(errand: Errand | None) -> str:
+    """Whether a request is on its way and unanswered."""
+    return "maybe" if errand is not None and errand.is_sent else "no"
 
 
 async def _hold(conversation: Generator[Ask, Any, Any], errand: Errand) -> Any:
@@ -120,10 +134,8 @@ def _outcome(value: Any) -> Outcome:
     return Succeeded(value)
 
 
-def _failed(failure: Failure, errand: Errand) -> Failed:
+def _failed(failure: Failure, secrets: Secrets, *, has_answers: bool) -> Failed:
     """The failure with every secret masked. Where an earlier request was answered, something has left."""
-    secrets = errand.secrets
-    sent = "answered" if failure.sent == "no" and errand.answered else failure.sent
     return Failed(
         Failure(
             failure.code,
@@ -131,7 +143,7 @@ def _failed(failure: Failure, errand: Errand) -> Failed:
             failure.status,
             failure.is_retriable,
             failure.retry_after_seconds,
-            sent,
+            "answered" if failure.sent == "no" and has_answers else failure.sent,
             secrets.mask(failure.detail),
             secrets.mask_text(failure.url) if failure.url else failure.url,
         )

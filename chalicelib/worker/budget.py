@@ -8,10 +8,12 @@ SKEW = 5_000
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_MILLISECOND = timedelta(milliseconds=1)
+
 
 def to_milliseconds(moment: datetime) -> int:
     """Epoch milliseconds of an aware moment."""
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    return (moment - EPOCH) // _MILLISECOND
 
 
 def from_milliseconds(milliseconds: int) -> datetime:

@@ -17,6 +17,7 @@ from chalicelib.ports import Details, Entered, Knock, TurnedAway
 from chalicelib.worker.budget import SKEW, from_milliseconds, to_milliseconds
 from chalicelib.worker.ends import Background, Ends
 from chalicelib.worker.evaluating import evaluated, moment_for
+from chalicelib.worker.packing import json_text
 from chalicelib.worker.tools import Tools
 
 LARGEST_MESSAGE = 200_000
@@ -83,8 +84,8 @@ class FrontDoor:
             execution = tools.ids.execution(from_milliseconds(knock.received))
         else:
             execution = hashed_id(knock.tenant, plan.flow, name, knock.who, key)
-        text = json.dumps(given, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        fingerprint = knock.fingerprint or hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        text = json_text(given)
+        fingerprint = knock.fingerprint or hashlib.sha256(text.encode()).hexdigest()
         deadline = knock.received + int(plan.deadline_seconds * 1000) if plan.deadline_seconds else 0
         birth = Birth(
             plan.flow,
@@ -98,7 +99,7 @@ class FrontDoor:
             keyed=key is not None,
         )
         if len(text) > LARGEST_MESSAGE:
-            birth = replace(birth, input_pack="b" + await tools.blobs.put(text.encode("utf-8", "surrogatepass")))
+            birth = replace(birth, input_pack="b" + await tools.blobs.put(text.encode()))
             text = ""
         start = Start(knock.tenant, execution, birth, knock.received, text)
         if knock.respond == "accepted":

@@ -3,7 +3,7 @@
 import hashlib
 
 from chalicelib.flow.moment import Moment
-from chalicelib.flow.templates import Template, expressions, fill
+from chalicelib.flow.templates import Expression, Literal, Template, expressions, fill
 from chalicelib.flow.values import Json
 from chalicelib.ports import Evaluator
 from chalicelib.worker.budget import from_milliseconds
@@ -14,10 +14,26 @@ async def evaluated(evaluator: Evaluator, template: Template, scope: dict[str, J
 
     Raises ExpressionError, MissingValueError, ParameterError; WorkerMishapError where another worker may fare better.
     """
-    wanted = expressions(template)
-    if not wanted:
-        return fill(template, ())
+    if isinstance(template, Literal):
+        return template.value
+    wanted = _wanted(template)
     return fill(template, await evaluator.evaluate(wanted, scope, moment), scope)
+
+
+_MOST_REMEMBERED = 8192
+_remembered: dict[int, tuple[Template, tuple[Expression, ...]]] = {}
+
+
+def _wanted(template: Template) -> tuple[Expression, ...]:
+    """The expressions of this very template, remembered by identity: a plan is immutable and outlives its steps."""
+    known = _remembered.get(id(template))
+    if known is not None and known[0] is template:
+        return known[1]
+    if len(_remembered) >= _MOST_REMEMBERED:
+        _remembered.clear()
+    wanted = expressions(template)
+    _remembered[id(template)] = (template, wanted)
+    return wanted
 
 
 def moment_for(execution: str, step: str, path: tuple[int, ...], ended: int, zone: str) -> Moment:

@@ -1,6 +1,5 @@
 """A step in the air: attempts one after another, until an outcome stands or another invocation must go on."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,13 +8,16 @@ from chalicelib.engine.packs import Attempt, Entry, entry_to_json
 from chalicelib.engine.retry import Again, Final, decide
 from chalicelib.engine.writes import Guard
 from chalicelib.errors import ExpressionError, MissingValueError, ParameterError
+from chalicelib.flow.moment import Moment
 from chalicelib.flow.plan import StepPlan
 from chalicelib.flow.values import Json
 from chalicelib.kit.values import Failed, Failure, Outcome, Succeeded, Unknown, Waits
 from chalicelib.worker.attempt import Prepared, Surroundings, act
+from chalicelib.worker.budget import EPOCH
 from chalicelib.worker.course import Course
 from chalicelib.worker.evaluating import evaluated
 from chalicelib.worker.ledger import Finished
+from chalicelib.worker.packing import json_text
 from chalicelib.worker.redaction import mask_headers
 
 
@@ -31,8 +33,22 @@ class Landing:
     attempts: Sequence[Attempt]
     delay_seconds: float | None = None
     """Set where the last attempt failed and is due again after this long, in another invocation."""
+    ended: int = 0
+    """When the last attempt ended, in epoch milliseconds; 0: now."""
     was_stopped: bool = False
     """A loop gave up its place because the execution is ending: that is no outcome of its own."""
+
+
+async def compute(course: Course, landing: Landing, path: tuple[int, ...]) -> Landing:
+    """A pure step: one attempt, on the spot. Trying again would give the same."""
+    around = Surroundings(course.tenant, course.execution, path, course.plan.timezone, course.secrets)
+    start = course.now()
+    outcome = landing.outcome = await act(course.tools, landing.prepared, around)
+    failure = outcome.failure if isinstance(outcome, Failed | Unknown) else None
+    code, message = (failure.code, failure.message) if failure else ("", "")
+    landing.ended = course.now()
+    landing.attempts = (Attempt(1, start, landing.ended, code, message),)
+    return landing
 
 
 async def fly(course: Course, landing: Landing, path: tuple[int, ...], first: int) -> Landing:
@@ -81,9 +97,9 @@ def _jitter(prepared: Prepared, number: int) -> float:
 async def finished(course: Course, landing: Landing, name: str) -> Finished:
     """The fact that an outcome becomes, with what is kept of it. Not for an outcome that waits."""
     step, sees = landing.prepared.step, landing.sees
-    now = course.now()
+    now = landing.ended or course.now()
     number = landing.attempts[-1].number if landing.attempts else 1
-    given = course.secrets.mask(mask_headers(dict(landing.prepared.parameters)))
+    given = course.secrets.mask(mask_headers(landing.prepared.parameters))
     match landing.outcome:
         case Succeeded(value, port):
             entry = Entry(course.secrets.mask(value), given, landing.attempts)
@@ -98,12 +114,12 @@ async def finished(course: Course, landing: Landing, name: str) -> Finished:
         case Waits():
             raise TypeError(f"step {step.id} waits: that is no final fact")
     try:
-        text = _to_text(entry)
+        text = json_text(entry_to_json(entry))
     except (ValueError, RecursionError):
         said = f"The value of `{step.id}` is not JSON: it holds NaN, an infinity, or nests too deeply."
         how, port = How.FAILED, "error"
         entry = Entry(None, None, landing.attempts, _told(Failure("value", said)))
-        text = _to_text(entry)
+        text = json_text(entry_to_json(entry))
     done = Done(how, port, number, now)
     return Finished(step, name, done, text, landing.guard, sees, entry)
 
@@ -131,22 +147,9 @@ def _told(failure: Failure) -> Mapping[str, Json]:
     return told
 
 
-def _to_text(entry: Entry) -> str:
-    """An entry as JSON text. A lone surrogate, which UTF-8 cannot carry, is written as an escape."""
-    data = entry_to_json(entry)
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return text
+_NO_MOMENT = Moment(EPOCH, b"")
 
 
 def nothing_done(step: StepPlan) -> Prepared:
     """What is known of a step that failed before its parameters were computed."""
-    from datetime import UTC, datetime
-
-    from chalicelib.flow.moment import Moment
-
-    return Prepared(step, {}, Moment(datetime(1970, 1, 1, tzinfo=UTC), b""))
+    return Prepared(step, {}, _NO_MOMENT)

@@ -1,6 +1,5 @@
 """What becomes of a step that has come back: a fact, a wait, or another try later."""
 
-import json
 from dataclasses import replace
 
 from chalicelib.engine.facts import How, Retrying, Waiting
@@ -13,6 +12,7 @@ from chalicelib.worker.budget import to_milliseconds, to_text
 from chalicelib.worker.course import Later
 from chalicelib.worker.flight import Landing, finished, nothing_done
 from chalicelib.worker.ledger import Finished
+from chalicelib.worker.packing import json_text
 from chalicelib.worker.stage import Opening, Stage
 
 MOST_DELAY = 900_000
@@ -21,14 +21,14 @@ MOST_DELAY = 900_000
 
 async def land(stage: Stage, step: StepPlan, landing: Landing) -> None:
     """What a flight brought: a fact, a wait, or another try later."""
-    name, now = stage.name_of(step), stage.course.now()
+    name = stage.name_of(step)
     if landing.delay_seconds is not None:
         number, code = landing.attempts[-1].number, landing.attempts[-1].code
-        due = now + min(int(landing.delay_seconds * 1000), MOST_DELAY)
-        told = json.dumps(entry_to_json(Entry(None, None, landing.attempts)))
+        due = stage.course.now() + min(int(landing.delay_seconds * 1000), MOST_DELAY)
+        told = json_text(entry_to_json(Entry(None, None, landing.attempts)))
         stage.openings[name] = Opening(landing, Put(Retrying(due, number, code), landing.guard), number, due, told)
     elif isinstance(landing.outcome, Waits):
-        await wait(stage, step, landing, landing.outcome, now)
+        await wait(stage, step, landing, landing.outcome)
     elif step.body is not None and landing.was_stopped:
         return
     else:
@@ -53,14 +53,14 @@ async def settle(stage: Stage, each: Finished, *, urgent: bool = False) -> None:
     stage.ready.extend(stage.board.take_ready())
 
 
-async def wait(stage: Stage, step: StepPlan, landing: Landing, waits: Waits, now: int) -> None:
+async def wait(stage: Stage, step: StepPlan, landing: Landing, waits: Waits) -> None:
     """A step that goes on at a moment: recorded first, then slept through or left to the queue."""
     due = to_milliseconds(waits.until)
     landing.outcome = Succeeded(waits.value)
     if stage.ledger is None or stage.grounds.path:
         stage.sleep(step, landing, due)
         return
-    fact = Waiting("timer", due, now)
+    fact = Waiting("timer", due, stage.course.now())
     landing.guard = Exactly(fact)
     stage.openings[stage.name_of(step)] = Opening(landing, Put(fact, Free()), 1, due)
 

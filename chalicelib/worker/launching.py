@@ -9,10 +9,13 @@ from chalicelib.kit.values import Failed, Failure, Succeeded, Unknown
 from chalicelib.worker.attempt import Prepared, SkippedByIf, prepare
 from chalicelib.worker.course import Later
 from chalicelib.worker.evaluating import moment_for
-from chalicelib.worker.flight import Landing, finished, fly, nothing_done
+from chalicelib.worker.flight import Landing, compute, finished, nothing_done
 from chalicelib.worker.landings import go_on_waiting, land, settle
 from chalicelib.worker.ledger import Finished
 from chalicelib.worker.stage import Opening, Stage
+
+NOT_DONE = NotDone()
+_NOTHING = Succeeded()
 
 
 async def consider(stage: Stage, ready: Run) -> None:
@@ -44,19 +47,18 @@ async def _prepare(stage: Stage, ready: Run, fact: Fact | None) -> None:
     ended = max((stage.done[each].ended for each in ready.sees if each in stage.done), default=course.started)
     moment = moment_for(course.execution, step.id, stage.grounds.path, ended, course.plan.timezone)
     prepared = await prepare(course.tools, step, scope, moment)
-    landing = Landing(nothing_done(step), ready.sees, scope, NotDone(), Succeeded(), ())
+    if isinstance(prepared, Prepared):
+        await _dispatch(stage, Landing(prepared, ready.sees, scope, NOT_DONE, _NOTHING, ()), fact)
+        return
     match prepared:
         case SkippedByIf():
             done = Done(How.SKIPPED, "skipped", 1, course.now())
             await settle(
-                stage, Finished(step, stage.name_of(step), done, "", NotDone(), ready.sees, Entry(None, None, ()))
+                stage, Finished(step, stage.name_of(step), done, "", NOT_DONE, ready.sees, Entry(None, None, ()))
             )
         case Failure():
-            landing.outcome = Failed(prepared)
+            landing = Landing(nothing_done(step), ready.sees, scope, NOT_DONE, Failed(prepared), ())
             await settle(stage, await finished(course, landing, stage.name_of(step)))
-        case Prepared():
-            landing.prepared = prepared
-            await _dispatch(stage, landing, fact)
 
 
 async def _dispatch(stage: Stage, landing: Landing, fact: Fact | None) -> None:
@@ -75,8 +77,7 @@ async def _dispatch(stage: Stage, landing: Landing, fact: Fact | None) -> None:
     elif step.body is not None:
         stage.take_off(landing, attempt)
     elif step.effect is Effect.PURE:
-        landing = await fly(course, landing, stage.grounds.path, attempt)
-        await land(stage, step, landing)
+        await land(stage, step, await compute(course, landing, stage.grounds.path))
     elif step.effect is Effect.READ or _is_durable(stage):
         if step.effect.is_leased:
             _claim(stage, landing, fact, attempt)

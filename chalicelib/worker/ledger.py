@@ -1,12 +1,11 @@
 """One record, and the writes to it: what is finished becomes facts, what is about to run becomes claims."""
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chalicelib.engine.facts import Done, Retrying, Waiting
-from chalicelib.engine.packs import Entry, Placement, place
+from chalicelib.engine.packs import Entry
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 from chalicelib.engine.salvage import is_recorded, salvage
 from chalicelib.engine.writes import ANYWHERE, Applied, Commit, Finish, Guard, Put
@@ -14,6 +13,7 @@ from chalicelib.errors import CutOffError, StoreError, TimedOutError, WorkerMish
 from chalicelib.flow.plan import StepPlan
 from chalicelib.flow.values import Json
 from chalicelib.worker.budget import Budget, to_milliseconds
+from chalicelib.worker.packing import Packing, json_text
 from chalicelib.worker.tools import Tools
 
 TRIES = 20
@@ -73,6 +73,20 @@ class _More:
 
 
 _NOTHING_MORE = _More()
+
+
+def _puts(finished: Sequence[Finished], more: _More, pack: str) -> Mapping[str, Put]:
+    """The facts of a write; `pack` names where its texts lie."""
+    puts: dict[str, Put] = {}
+    for each in finished:
+        done = each.done
+        if each.text:
+            done = Done(done.how, done.port, done.attempt, done.ended, pack, done.order)
+        puts[each.name] = Put(done, each.guard, numbered=each.step.feeds_count)
+    for name, put in more.opens.items():
+        is_told = name in more.texts and isinstance(put.fact, Retrying)
+        puts[name] = replace(put, fact=replace(put.fact, pack=pack)) if is_told else put
+    return puts
 
 
 class Ledger:
@@ -135,73 +149,42 @@ class Ledger:
         self, finished: Sequence[Finished], more: "_More"
     ) -> tuple[Commit, Mapping[str, frozenset[str]]]:
         """The write, and for each of its facts the facts of the same write it was computed from."""
-        opens, finish = more.opens, more.finish
-        now = to_milliseconds(self._tools.clock.now())
+        tools, opens, finish = self._tools, more.opens, more.finish
         creates = self.image is None
-        weight = self.image.size if self.image else HEAD_BYTES + len(self._input_text)
-        weight += FACT_BYTES * (len(finished) + len(opens))
-        inline: dict[str, str] = {}
-        packs: dict[str, str] = {}
+        both = creates and finish is not None
+        weight = self.image.size if self.image else HEAD_BYTES
+        packing = Packing(self.image, weight + FACT_BYTES * (len(finished) + len(opens)), tools.ids, tools.blobs)
         birth = self._birth if creates else None
         if birth is not None and self._input_text:
-            name = await self._keep(self._input_text, HEAD_BYTES, inline, packs, fused=finish is not None)
-            birth = replace(birth, input_pack=name)
+            birth = replace(birth, input_pack=await packing.keep(self._input_text, creates_and_ends=both))
         pack = ""
         texts = [f'"{each.name}":{each.text}' for each in finished if each.text]
         texts += [f'"{name}":{text}' for name, text in more.texts.items()]
         if texts:
-            body = "{" + ",".join(texts) + "}"
-            pack = await self._keep(body, weight, inline, packs, fused=creates and finish is not None)
-            weight += len(body) if pack[0] == "i" else 0
+            pack = await packing.keep("{" + ",".join(texts) + "}", creates_and_ends=both)
         if finish is not None and more.output is not None:
-            body = json.dumps({"output": more.output}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-            name = await self._keep(body, weight, inline, packs, fused=creates)
-            finish = replace(finish, output_pack=name)
-        puts: dict[str, Put] = {}
-        for each in finished:
-            done = replace(each.done, pack=pack) if each.text else each.done
-            puts[each.name] = Put(done, each.guard, numbered=each.step.feeds_count)
-        for name, put in opens.items():
-            is_told = name in more.texts and isinstance(put.fact, Retrying)
-            puts[name] = replace(put, fact=replace(put.fact, pack=pack)) if is_told else put
+            text = json_text({"output": more.output})
+            finish = replace(finish, output_pack=await packing.keep(text, creates_and_ends=both))
         due = [put.fact.due for put in opens.values() if isinstance(put.fact, Waiting | Retrying)]
-        next_check = min([*due, self._budget.lease_until]) if due or creates else None
         commit = Commit(
             key=self.key,
             epoch=self._epoch,
-            now=now,
-            boot=self._tools.settings.boot,
+            now=to_milliseconds(tools.clock.now()),
+            boot=tools.settings.boot,
             birth=birth,
             creates=creates and not self.key.is_head,
-            puts=puts,
+            puts=_puts(finished, more, pack),
             allowed=ENDING if more.is_failure_handling else ANYWHERE,
             ending=more.ending,
             finish=finish,
             busy=self._budget.deadline,
-            next_check=next_check,
-            inline=inline,
-            packs=packs,
+            next_check=min([*due, self._budget.lease_until]) if due or creates else None,
+            inline=packing.inline,
+            packs=packing.packs,
             expires=more.expires,
         )
         names = {each.step.id: each.name for each in finished}
         return commit, {each.name: frozenset(names[s] for s in each.sees if s in names) for each in finished}
-
-    async def _keep(self, text: str, weight: int, inline: dict[str, str], packs: dict[str, str], *, fused: bool) -> str:
-        """Put a text where its size says, and return its name. A blob is durable before the write that names it."""
-        size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-        match place(size, weight, creates_and_ends=fused):
-            case Placement.INLINE:
-                taken = len(self.image.inline) if self.image else 0
-                name = f"i{taken + len(inline)}"
-                while name in inline or (self.image and name in self.image.inline):
-                    name = f"i{int(name[1:]) + 1}"
-                inline[name] = text
-            case Placement.ITEM:
-                name = f"p{self._tools.ids.token()}"
-                packs[name] = text
-            case Placement.BLOB:
-                name = "b" + await self._tools.blobs.put(text.encode())
-        return name
 
     async def _write(self, composed: tuple[Commit, Mapping[str, frozenset[str]]]) -> Committed:
         """Write until it is recorded, here or by somebody else; a refused write is not lost as a whole (design 4.5)."""

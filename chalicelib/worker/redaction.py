@@ -1,6 +1,6 @@
 """Keeping secrets out of everything that is stored, shown or logged."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from chalicelib.flow.values import Json
 
@@ -60,15 +60,16 @@ class Secrets:
                 return value
 
 
-def mask_headers(value: Json) -> Json:
+def mask_headers(value: Json | Mapping[str, Json]) -> Json:
     """A step's input as it may be shown: what stands under a secret header's name is masked, at any depth."""
-    match value:
-        case dict():
-            return {
-                key: MASK if key.lower() in SECRET_HEADERS and item is not None else mask_headers(item)
-                for key, item in value.items()
-            }
-        case list():
-            return [mask_headers(item) for item in value]
-        case _:
-            return value
+    if isinstance(value, Mapping):
+        shown: dict[str, Json] = {}
+        for key, item in value.items():
+            if isinstance(item, dict | list):
+                shown[key] = mask_headers(item) if key.lower() not in SECRET_HEADERS else MASK
+            else:
+                shown[key] = item if item is None or key.lower() not in SECRET_HEADERS else MASK
+        return shown
+    if isinstance(value, list):
+        return [mask_headers(item) if isinstance(item, dict | list) else item for item in value]
+    return value

@@ -1,6 +1,5 @@
 """The one loop: take the facts, run what is ready, record it, send for the rest, end what has ended."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -20,6 +19,7 @@ from chalicelib.worker.driving import drive
 from chalicelib.worker.evaluating import evaluated, moment_for
 from chalicelib.worker.ledger import Finished
 from chalicelib.worker.loops import run_loop
+from chalicelib.worker.packing import json_text
 from chalicelib.worker.recording import record
 from chalicelib.worker.stage import Grounds, Stage
 from chalicelib.worker.values import Values
@@ -101,7 +101,7 @@ async def _output(course: Course, stage: Stage) -> Json:
     moment = moment_for(course.execution, "output", (), stage.latest_end(), course.plan.timezone)
     value = await evaluated(course.tools.evaluator, course.plan.output, scope, moment)
     try:
-        json.dumps(value, allow_nan=False)
+        json_text(value)
     except (ValueError, RecursionError) as error:
         raise ExpressionError("its value is not JSON: it holds NaN, an infinity, or nests too deeply") from error
     return course.secrets.mask(value)

@@ -1,0 +1,61 @@
+"""Values on their way into a write: as text, and each text where its size says."""
+
+import json
+from typing import Any
+
+from chalicelib.engine.packs import Placement, place
+from chalicelib.engine.records import Image
+from chalicelib.ports import Blobs, Ids
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode_in_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+def json_text(value: Any) -> str:
+    """A value as compact JSON; a lone half of a character, which UTF-8 cannot carry, is written as an escape.
+
+    Raises ValueError for NaN and infinities, RecursionError for what nests too deeply.
+    """
+    text = _encode(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return _encode_in_ascii(value)
+    return text
+
+
+class Packing:
+    """The texts of one write: those that go into the record itself, and those that become items of their own."""
+
+    __slots__ = ("_blobs", "_ids", "_taken", "inline", "packs", "weight")
+
+    def __init__(self, image: Image | None, weight: int, ids: Ids, blobs: Blobs) -> None:
+        """`weight` is the record's size in bytes without these texts."""
+        self.inline: dict[str, str] = {}
+        self.packs: dict[str, str] = {}
+        self.weight = weight
+        self._taken = image.inline if image is not None else {}
+        self._ids = ids
+        self._blobs = blobs
+
+    async def keep(self, text: str, *, creates_and_ends: bool) -> str:
+        """Put a text where its size says; return its name. A blob is durable before the write that names it."""
+        size = len(text) if text.isascii() else len(text.encode())
+        match place(size, self.weight, creates_and_ends=creates_and_ends):
+            case Placement.INLINE:
+                name = self._free_name()
+                self.inline[name] = text
+                self.weight += size
+            case Placement.ITEM:
+                name = f"p{self._ids.token()}"
+                self.packs[name] = text
+            case Placement.BLOB:
+                name = "b" + await self._blobs.put(text.encode())
+        return name
+
+    def _free_name(self) -> str:
+        number = len(self._taken) + len(self.inline)
+        while f"i{number}" in self._taken:
+            number += 1
+        return f"i{number}"
