@@ -25,8 +25,8 @@ from chalicelib.flow.sources import Scope, Source, scopes_of, sources_of
 from chalicelib.flow.spots import spots_of, texts_of, uses_of
 from chalicelib.flow.text import Document, to_json
 
-SCHEMES = ("basic", "github", "hmac", "shopify", "slack", "standard_webhooks", "stripe", "token")
-"""The verification schemes there are where nobody says otherwise: those of design 6 and issue item 4."""
+SCHEMES = ("basic", "github", "hmac", "shopify", "slack", "standard-webhooks", "stripe", "token")
+"""The verification schemes where nobody says otherwise (design 6); whoever publishes passes all that `signing` has."""
 
 
 @dataclass(frozen=True, slots=True)

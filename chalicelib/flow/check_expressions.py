@@ -76,12 +76,18 @@ def _check_hole(text: Text, hole: Hole, analysis: Analysis, around: Surroundings
         mention = analysis.mentions[0]
         what = f"`{mention.kind}.{mention.id}`: no step has run yet when a trigger starts the flow."
         yield Finding(text.pointer, what, "Use `trigger` and `vars` here.", offset=hole.offset + mention.offset)
-    if text.is_whole and text.target == UNTYPED and analysis.shape == "any":
+    if text.is_whole and text.target == UNTYPED and analysis.shape == "any" and _is_place_known(text, around):
         yield Finding(text.pointer, _MANY, _MANY_DO, offset=_start(hole))
     roots = analysis.names & (around.known.keys() | {"trigger"})
     if roots:
         for head in heads_of(hole.text, roots):
             yield from _check_head(head, text, hole, around)
+
+
+def _is_place_known(text: Text, around: Surroundings) -> bool:
+    """Whether its place is what it seems: parameters of a node that does not exist only look untyped."""
+    source = around.sources.get(text.spot.owner)
+    return source is None or source.is_known or "with" not in text.pointer
 
 
 def _start(hole: Hole) -> int:

@@ -194,11 +194,12 @@ def _check_verify(trigger: TriggerModel, schemes: Collection[str]) -> Iterator[F
             yield Finding((*trigger.pointer, "dedupe"), what, "Verify the sender, or leave `dedupe` out.", at_key=True)
         return
     scheme, credential = trigger.verify.get("scheme"), trigger.verify.get("credential")
+    known = sorted({name.replace("_", "-") for name in schemes})  # either spelling is understood
     if not isinstance(scheme, str):
-        yield Finding(at, "`verify` does not name its scheme.", f"Schemes: {', '.join(sorted(schemes))}.")
-    elif scheme not in schemes:
-        what = f"There is no verification scheme `{scheme[:60]}`.{did_you_mean(scheme, schemes)}"
-        yield Finding((*at, "scheme"), what, f"Schemes: {', '.join(sorted(schemes))}.")
+        yield Finding(at, "`verify` does not name its scheme.", f"Schemes: {', '.join(known)}.")
+    elif scheme.replace("_", "-") not in known:
+        what = f"There is no verification scheme `{scheme[:60]}`.{did_you_mean(scheme, known)}"
+        yield Finding((*at, "scheme"), what, f"Schemes: {', '.join(known)}.")
     if not isinstance(credential, str) or not IDENTIFIER.fullmatch(credential):
         where = (*at, "credential") if "credential" in trigger.verify else at
         yield Finding(
