@@ -153,10 +153,6 @@ def test_what_is_generated_is_current() -> None:
     assert [path.name for path in (*changed, *gone)] == []
 
 
-def test_generating_twice_gives_the_same_bytes() -> None:
-    assert generated() == generated()
-
-
 def test_a_page_that_no_node_has_is_named() -> None:
     files = generated()
     files.popitem()

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
 from typing import Any
@@ -135,6 +136,7 @@ def _example(example: Example) -> dict[str, Any]:
     return {**data, "about": example.about} if example.about else data
 
 
+@cache
 def all_entries() -> Mapping[str, dict[str, Any]]:
     """Every node's entry by its type."""
     return {node_type: entry(node_type, node) for node_type, node in all_nodes().items()}

@@ -17,6 +17,13 @@ def one_as_list(value: Any) -> Any:
     return cast("list[Any]", value) if isinstance(value, list) else [value]
 
 
+def _file(reference: dict[str, Any]) -> dict[str, Any]:
+    """A file's reference as a step made it."""
+    if not isinstance(reference.get("file"), str):
+        raise ValueError("is not a file; pass one whole, as in ${ steps.download.file }")  # noqa: TRY004 - pydantic
+    return reference
+
+
 def _known_zone(name: str) -> str:
     """An IANA time zone that this machine knows."""
     try:
@@ -41,7 +48,9 @@ Rows = Annotated[list[Any], BeforeValidator(one_as_list), Field(json_schema_extr
 Condition = Annotated[bool, Field(json_schema_extra={"x-place": "condition"})]
 """True or false only; nothing found is false."""
 
-FileReference = Annotated[dict[str, Any], Field(json_schema_extra={"x-place": "file", "widget": "file"})]
+FileReference = Annotated[
+    dict[str, Any], AfterValidator(_file), Field(json_schema_extra={"x-place": "file", "widget": "file"})
+]
 """A file: `{"file", "name", "type", "size"}`, passed whole."""
 
 Duration = Annotated[

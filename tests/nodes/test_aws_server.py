@@ -1,15 +1,13 @@
-"""S3, SQS and SNS nodes against a local AWS: their requests, signed by our signer, do what they say."""
+"""S3, SQS and SNS nodes against a local AWS: their requests, signed by our signer and verified there, do what they say."""
 
 import http.client
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from chalicelib.catalogue import build
 from chalicelib.kit.action import Action
@@ -17,34 +15,31 @@ from chalicelib.kit.encode import encode
 from chalicelib.kit.judge import judge
 from chalicelib.kit.values import Failure, GetFile, GetMoment, PutFile, Request, Response
 from chalicelib.signing.outbound import Outgoing, authorize
+from tests.aws_server import REGION, boto, fresh_name, verifying_signatures
 from tests.talk import MOMENT
 
-REGION = "eu-central-1"
-KEYS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "example", "region": REGION}
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 BINARY = bytes(range(256))
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
+@pytest.fixture
+def server(aws_url: str) -> Iterator["Server"]:
+    with verifying_signatures(aws_url) as (key_id, secret):
+        yield Server(aws_url, {"access_key_id": key_id, "secret_access_key": secret, "region": REGION})
 
 
-def client(service: str, server: str) -> Any:
-    return boto3.client(  # pyright: ignore[reportUnknownMemberType, reportCallIssue, reportUnknownVariableType]
-        service,  # pyright: ignore[reportArgumentType]
-        endpoint_url=server,
-        region_name=REGION,
-        aws_access_key_id=KEYS["access_key_id"],
-        aws_secret_access_key=KEYS["secret_access_key"],
-    )
+class Server(NamedTuple):
+    """Where the local AWS is, and a credential that it knows: it verifies every signature."""
+
+    url: str
+    keys: dict[str, str]
 
 
-def done(server: str, node_type: str, **parameters: Any) -> Any:
+def client(service: str, server: Server) -> Any:
+    return boto(server.url, service, key=server.keys["access_key_id"], secret=server.keys["secret_access_key"])
+
+
+def done(server: Server, node_type: str, **parameters: Any) -> Any:
     """What a step gives, or the failure the service answered with."""
     node = build(node_type, parameters)
     assert isinstance(node, Action)
@@ -70,12 +65,12 @@ def done(server: str, node_type: str, **parameters: Any) -> Any:
         return end.value
 
 
-def exchange(server: str, node: Action, request: Request, parameters: dict[str, Any]) -> Response:
+def exchange(server: Server, node: Action, request: Request, parameters: dict[str, Any]) -> Response:
     """One exchange, signed by hand."""
     assert node.service
-    encoded = encode(request, node.service, base_url=server, fields=parameters)
+    encoded = encode(request, node.service, base_url=server.url, fields=parameters)
     outgoing = Outgoing(encoded.method, encoded.url, encoded.headers, encoded.body)
-    signed = authorize("aws", {**KEYS, **node.service.credential_options}, outgoing, now=NOW)
+    signed = authorize("aws", {**server.keys, **node.service.credential_options}, outgoing, now=NOW)
     parts = urlsplit(signed.url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=10)
     try:
@@ -88,13 +83,13 @@ def exchange(server: str, node: Action, request: Request, parameters: dict[str, 
 
 
 @pytest.fixture
-def bucket(server: str) -> str:
-    s3, name = client("s3", server), "reports"
+def bucket(server: Server) -> str:
+    s3, name = client("s3", server), fresh_name("reports")
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
     return name
 
 
-def test_objects_are_put_read_and_listed(server: str, bucket: str) -> None:
+def test_objects_are_put_read_and_listed(server: Server, bucket: str) -> None:
     key = "weekly/grüße + 100%.json"
     put = done(server, "s3.put_object", bucket=bucket, key=key, json={"ü": 1}, metadata={"made-by": "export"})
     assert (put["bucket"], put["key"], put["size"]) == (bucket, key, 8)
@@ -120,9 +115,9 @@ def test_objects_are_put_read_and_listed(server: str, bucket: str) -> None:
     assert missing.message.startswith("Amazon S3 answered 404 Not Found: NoSuchKey: ")
 
 
-def test_a_message_arrives_in_its_queue_with_its_attributes(server: str) -> None:
+def test_a_message_arrives_in_its_queue_with_its_attributes(server: Server) -> None:
     sqs = client("sqs", server)
-    queue = sqs.create_queue(QueueName="orders")["QueueUrl"]
+    queue = sqs.create_queue(QueueName=fresh_name("orders"))["QueueUrl"]
     sent = done(server, "sqs.send_message", queue_url=queue, body={"order": "ü"}, attributes={"kind": "new", "n": 2})
     (message,) = sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"])["Messages"]
     assert (message["MessageId"], json.loads(message["Body"])) == (sent["message_id"], {"order": "ü"})
@@ -133,9 +128,9 @@ def test_a_message_arrives_in_its_queue_with_its_attributes(server: str) -> None
     assert "QueueDoesNotExist" in refused.message or "NonExistentQueue" in refused.message
 
 
-def test_a_fifo_queue_keeps_one_message_of_a_step_that_is_tried_twice(server: str) -> None:
+def test_a_fifo_queue_keeps_one_message_of_a_step_that_is_tried_twice(server: Server) -> None:
     sqs = client("sqs", server)
-    queue = sqs.create_queue(QueueName="orders.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    queue = sqs.create_queue(QueueName=f"{fresh_name('orders')}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     for _ in range(2):
         sent = done(server, "sqs.send_message", queue_url=queue, body="x", group_id="g")
         assert sent["message_id"]
@@ -143,10 +138,10 @@ def test_a_fifo_queue_keeps_one_message_of_a_step_that_is_tried_twice(server: st
     assert [message["Body"] for message in messages] == ["x"]
 
 
-def test_a_message_to_a_topic_reaches_its_queue(server: str) -> None:
+def test_a_message_to_a_topic_reaches_its_queue(server: Server) -> None:
     sns, sqs = client("sns", server), client("sqs", server)
-    topic = sns.create_topic(Name="alerts")["TopicArn"]
-    queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]
+    topic = sns.create_topic(Name=fresh_name("alerts"))["TopicArn"]
+    queue = sqs.create_queue(QueueName=fresh_name("alerts"))["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     published = done(
@@ -159,3 +154,11 @@ def test_a_message_to_a_topic_reaches_its_queue(server: str) -> None:
     refused = done(server, "sns.publish", topic_arn=f"{topic}-not-there", message="x")
     assert isinstance(refused, Failure)
     assert refused.message.startswith("Amazon SNS answered 404 Not Found: NotFound")
+
+
+def test_a_wrong_secret_is_refused(server: Server, bucket: str) -> None:
+    other = Server(server.url, {**server.keys, "secret_access_key": "wrong"})
+    refused = done(other, "s3.get_object", bucket=bucket, key="k")
+    assert isinstance(refused, Failure)
+    assert refused.code == "http_403"
+    assert "SignatureDoesNotMatch" in refused.message
