@@ -67,7 +67,7 @@ def query_text(query: Mapping[str, Json], place: str = "with.query") -> str:
         values = cast("Iterable[Json]", value) if isinstance(value, list | tuple) else (value,)
         for one in values:
             if one is not None:
-                where = f"{place}.{name}"
+                where = f"{place}.{name[:60]}"
                 pairs.append(f"{percent_encoded(name, place)}={percent_encoded(one, where)}")
     return "&".join(pairs)
 

@@ -14,6 +14,7 @@ Form = Literal["auto", "json", "text", "file"]
 """How an answer is read; `auto` goes by its content type."""
 
 _TEXTS: Final = frozenset({"application/xml", "application/x-www-form-urlencoded", "application/javascript"})
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _FILENAME = re.compile(r"""filename="([^"]+)"|filename=([^;\s]+)""", re.IGNORECASE)
 _FILENAME_ENCODED = re.compile(r"filename\*=UTF-8''([^;\s]+)", re.IGNORECASE)
 
@@ -23,11 +24,23 @@ def json_of(response: Response) -> Json:
     if not response.content.strip():
         return None
     try:
-        return json.loads(response.content, parse_constant=_refused, parse_float=_finite)
+        return read_json(response.content)
     except (ValueError, RecursionError) as error:
         raise StepFailedError(
             "The answer is not JSON that can be read; `as: text` or `as: file` takes it as it is."
         ) from error
+
+
+def read_json(content: bytes) -> Json:
+    """JSON that can be stored and handed on.
+
+    ValueError for what is none, for numbers beyond all bounds, and for text that UTF-8 cannot carry; RecursionError
+    where it is nested too deeply.
+    """
+    value: Json = json.loads(content, parse_constant=_refused, parse_float=_finite)
+    if _SURROGATE.search(content):  # rare: whole pairs are fine, halves are not
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def _refused(name: str) -> None:

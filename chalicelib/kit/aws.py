@@ -58,7 +58,7 @@ def message_attributes(attributes: Mapping[str, Json]) -> dict[str, dict[str, st
     return {
         name: {
             "DataType": "Number" if isinstance(value, int | float) and not isinstance(value, bool) else "String",
-            "StringValue": scalar_text(value, f"with.attributes.{name}"),
+            "StringValue": scalar_text(value, f"with.attributes.{name[:60]}"),
         }
         for name, value in attributes.items()
         if value is not None

@@ -96,7 +96,7 @@ def form_bytes(form: Mapping[str, Json]) -> bytes:
         values = cast("Iterable[Json]", value) if isinstance(value, list | tuple) else (value,)
         for one in values:
             if one is not None:
-                key, text = (percent_encoded(part, f"with.form.{name}", safe="* ") for part in (name, one))
+                key, text = (percent_encoded(part, f"with.form.{name[:60]}", safe="* ") for part in (name, one))
                 pairs.append(f"{key}={text}".replace(" ", "+").replace("~", "%7E"))
     return "&".join(pairs).encode("ascii")
 

@@ -36,9 +36,9 @@ def checked_headers(headers: Mapping[str, object]) -> dict[str, str]:
         if not _NAME.fullmatch(name):
             raise ValueError(f"header name {given[:40]!r} has a character that cannot stand there")
         if name in FRAMING:
-            raise ValueError(f"header {name} is written by the connection itself; leave it out")
+            raise ValueError(f"header {name[:60]} is written by the connection itself; leave it out")
         if name in checked:
-            raise ValueError(f"header {name} is given twice")
+            raise ValueError(f"header {name[:60]} is given twice")
         checked[name] = header_text(name, value)
     return checked
 
@@ -50,7 +50,7 @@ def header_text(name: str, value: object) -> str:
     elif isinstance(value, str | int | float):
         text = str(value).strip(" \t")
     else:
-        raise ValueError(f"header {name} must be text, a number, true or false")  # noqa: TRY004 - a border: one error
+        raise ValueError(f"header {name[:60]} must be text, a number, true or false")  # noqa: TRY004 - a border: one error
     if not _VALUE.fullmatch(text):
-        raise ValueError(f"header {name} holds a line break or a character outside ASCII; percent-encode it")
+        raise ValueError(f"header {name[:60]} holds a line break or a character outside ASCII; percent-encode it")
     return text

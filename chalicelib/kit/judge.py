@@ -1,6 +1,5 @@
 """Whether an answer is a failure, and what it says of itself. Pure; `now` is an argument."""
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, cast
 
+from chalicelib.kit.answers import read_json
 from chalicelib.kit.service import Service
 from chalicelib.kit.values import Failure, Json, Request, Response
 
@@ -118,14 +118,9 @@ def _json_of(response: Response) -> Any:
     if response.content.lstrip()[:1] not in {b"{", b"[", b'"'}:
         return None
     try:
-        return json.loads(response.content, parse_constant=_refused)
+        return read_json(response.content)
     except (ValueError, RecursionError):
         return None
-
-
-def _refused(name: str) -> None:
-    """NaN and the infinities are no JSON."""
-    raise ValueError(name)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -167,6 +162,6 @@ def reason_of(status: int) -> str:
 
 
 def bounded(text: str) -> str:
-    """One line of at most 500 characters."""
-    line = _SPACES.sub(" ", text).strip()
+    """One line of at most 500 characters, each of them whole."""
+    line = _SPACES.sub(" ", text[: 4 * LONGEST_MESSAGE]).strip().encode("utf-8", "replace").decode()
     return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…"

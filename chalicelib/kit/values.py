@@ -11,6 +11,12 @@ Json: TypeAlias = Any
 """What JSON can hold. Values are shared between steps: whoever receives one never changes it."""
 
 
+_NO_CHARSETS: Final = frozenset(
+    {"utf-7", "utf7", "unicode-escape", "raw-unicode-escape", "idna", "punycode", "undefined"}
+)
+"""Codecs of Python that no service means, and that give text UTF-8 cannot carry."""
+
+
 class Absent(Enum):
     """The type of `ABSENT`."""
 
@@ -85,9 +91,11 @@ class Response:
             key, _, value = piece.strip().partition("=")
             if key.lower() == "charset":
                 charset = value.strip("\"' ")
+        if charset.lower().replace("_", "-") in _NO_CHARSETS:
+            charset = "utf-8"
         try:
             return self.content.decode(charset, "replace")
-        except LookupError:
+        except (LookupError, ValueError):
             return self.content.decode("utf-8", "replace")
 
 

@@ -1,12 +1,11 @@
 """OpenAI, and every service that speaks its chat completions."""
 
-import json as json_text
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chalicelib.kit.action import Action, Conversation, Example
-from chalicelib.kit.answers import as_object, at, json_of
+from chalicelib.kit.answers import as_object, at, json_of, read_json
 from chalicelib.kit.fields import AnyObject, Anything, LongText
 from chalicelib.kit.service import Service
 from chalicelib.kit.values import Failed, Failure, Json, Outcome, Request, Response
@@ -214,8 +213,8 @@ class Chat(Action):
         data: Json = None
         if self.schema_ is not None or self.json_:
             try:
-                data = json_text.loads(text)
-            except (ValueError, RecursionError, TypeError):
+                data = read_json(str(text).encode("utf-8", "replace"))
+            except (ValueError, RecursionError):
                 cut = " It was cut off: allow more tokens." if finish_reason == "length" else ""
                 return _failed("answer", f"The model's answer is not JSON.{cut}")
         return {

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.errors import StepFailedError
-from chalicelib.kit.answers import as_list, as_object, at, file_name, form_of, json_of
+from chalicelib.kit.answers import as_list, as_object, at, file_name, form_of, json_of, read_json
 from chalicelib.kit.values import Response
 
 
@@ -14,7 +14,19 @@ def test_whole_numbers_are_exact_and_nothing_is_null() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"{", b"NaN", b"[Infinity]", b"1e999", b"\xff", b"[" * 100_000, b"<html>", b"1" * 5000]
+    "content",
+    [
+        b"{",
+        b"NaN",
+        b"[Infinity]",
+        b"1e999",
+        b"\xff",
+        b"[" * 100_000,
+        b"<html>",
+        b"1" * 5000,
+        b'"\\ud800"',
+        b'{"\\uDFFF": 1}',
+    ],
 )
 def test_what_is_no_json_fails_the_step_and_is_no_bug(content: bytes) -> None:
     with pytest.raises(StepFailedError, match="not JSON"):
@@ -65,3 +77,16 @@ def test_a_dotted_path_is_walked_and_never_fails() -> None:
     assert at([1, 2], "1") == 2
     assert as_object([1]) == {}
     assert as_list({"a": 1}) == []
+
+
+def test_a_pair_of_escapes_is_one_character() -> None:
+    assert json_of(Response(200, b'"\\ud83d\\ude00"')) == "\U0001f600"
+    assert read_json(b'["\\u00fc"]') == ["ü"]
+
+
+@pytest.mark.parametrize(
+    "charset", ["utf-7", "unicode_escape", "idna", "punycode", "hex", "nonsense", "a\0b", "", "x" * 500]
+)
+def test_text_in_a_charset_that_is_none_is_read_as_utf_8(charset: str) -> None:
+    text = Response(200, b"gr\xc3\xbc\xc3\x9fe \\ud800", {"content-type": f"text/plain; charset={charset}"}).text
+    assert text == "grüße \\ud800"

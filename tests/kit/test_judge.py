@@ -132,3 +132,11 @@ def test_a_used_up_quota_may_pass_and_says_when() -> None:
     assert not failure(Response(403, headers={**used_up, "x-left": "5"}), service).is_retriable
     assert not failure(Response(403, headers={"x-left": "0", "x-reset": "nan"}), service).is_retriable
     assert not failure(Response(404, headers=used_up), service).is_retriable
+
+
+def test_half_a_character_gets_into_no_message_and_no_detail() -> None:
+    found = failure(Response(400, b'{"message": "bad \\ud800"}', JSON))
+    assert found.message == "The service answered 400 Bad Request."
+    assert found.detail is None
+    said = failure(Response(200), Service("Shop", complaint=lambda _: "no \ud800"))
+    assert said.message == "Shop refused: no ?"
