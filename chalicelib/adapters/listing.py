@@ -9,8 +9,13 @@ from chalicelib.ports import Listing, Summary
 
 
 def to_cursor(last: Summary) -> str:
-    """The cursor behind this execution: its start and its id, in URL-safe text."""
-    return base64.urlsafe_b64encode(f"{last.started}.{last.id}".encode()).decode().rstrip("=")
+    """The cursor behind this execution."""
+    return cursor_behind(last.started, last.id)
+
+
+def cursor_behind(started: int, execution: str) -> str:
+    """The cursor behind whatever started then and has this id, in URL-safe text."""
+    return base64.urlsafe_b64encode(f"{started}.{execution}".encode()).decode().rstrip("=")
 
 
 def from_cursor(cursor: str) -> tuple[int, str]:
