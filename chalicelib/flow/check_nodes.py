@@ -32,6 +32,9 @@ def check_nodes(
             yield from _check_step(step, catalogue, build)
             if step.uses == "foreach":
                 yield from _check_names(step, scope.loops, flow)
+            if step.apart and scope.loops:
+                what = f"`run: apart` is not built yet inside a loop: `{scope.loops[-1]}` runs in one invocation."
+                yield Finding((*step.pointer, "run"), what, "Leave it out, or write it at the loop.")
 
 
 def _check_step(step: StepModel, catalogue: Catalogue, build: Build | None) -> Iterator[Finding]:
@@ -138,6 +141,8 @@ def _check_names(step: StepModel, around: tuple[str, ...], flow: FlowModel) -> I
         renamed in _NAMES_TAKEN or renamed in RESERVED or not IDENTIFIER.fullmatch(renamed)
     ):
         yield Finding(at, f"`as: {renamed[:60]}` is no name for an item.", "Write another, such as `row`.")
+    if "as" in step.parameters and step.parameters.get("batch") is not None:
+        yield Finding(at, "With `batch` the items go by the name `items`.", "Leave out `as`.", at_key=True)
     outer = {other.item: other.id for other in flow.walk() if other.id in around and other.uses == "foreach"}
     if step.item in outer:
         what = f"`{step.item}` is already the item of the loop `{outer[step.item]}` around `{step.id}`."
@@ -152,7 +157,7 @@ def _check_trigger(
         value = trigger.data["if"]
         if not isinstance(value, str) or not _is_one_expression(value):
             yield needs_expression((*trigger.pointer, "if"), "if", value)
-    if "dedupe" in trigger.data and not isinstance(trigger.data["dedupe"], str):
+    if "dedupe" in trigger.data and not _holds_expression(trigger.data["dedupe"]):
         at = (*trigger.pointer, "dedupe")
         yield Finding(
             at, f"`dedupe` is an expression, not {shown(trigger.data['dedupe'])}.", 'Write "${ trigger.body.id }".'

@@ -122,6 +122,10 @@ def _exclude_each_other(step: StepModel, first: Need, second: Need, judged: Judg
     a, b = _behind(first, clash, left, judged), _behind(second, clash, right, judged)
     names = ", ".join(_text(need) for need in (first, second))
     what = f"`{step.id}` can never run: {a} and {b} exclude each other."
+    wiring = judged.wired.steps[step.id]
+    for need, use in wiring.mentioned:
+        if need in {first, second} and need not in wiring.written and need.port == "done":
+            return at_use(use, what, f"It waits for `{need.source}` by using it. {_way_out(use)}")
     return _at(step, what, f"Write after: {{any: [{names}]}}.")
 
 
@@ -185,10 +189,14 @@ def _killing_mention(step: StepModel, judged: Judged) -> Finding | None:
 
 
 def _may_run_without(step: StepModel, through: Need, use: Use) -> Finding:
+    what = f"`{step.id}` may run without `{use.mention.id}` (through {_text(through)}), but uses `{_path(use)}`."
+    return at_use(use, what, _way_out(use))
+
+
+def _way_out(use: Use) -> str:
     path = _path(use)
     instead = '"nobody"' if path.endswith(".by") else '"none"'
-    what = f"`{step.id}` may run without `{use.mention.id}` (through {_text(through)}), but uses `{path}`."
-    return at_use(use, what, f"Give it a way out: ${{ {path} ?? {instead} }}.")
+    return f"Give it a way out: ${{ {path} ?? {instead} }}."
 
 
 def _path(use: Use) -> str:

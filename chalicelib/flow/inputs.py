@@ -33,13 +33,17 @@ KINDS = {
 }
 
 
-def fit_inputs(declared: Mapping[str, Json], given: Mapping[str, Json], *, where: str = "inputs") -> dict[str, Json]:
+def fit_inputs(
+    declared: Mapping[str, Json], given: Mapping[str, Json], *, where: str = "inputs", drop_unknown: bool = False
+) -> dict[str, Json]:
     """The inputs as the steps will see them.
 
     Args:
         declared: the flow's `inputs` (`Plan.inputs`): a JSON Schema by name.
         given: what the trigger, the caller or the form handed over. Not changed.
         where: what to call it in messages.
+        drop_unknown: leave out what is not declared instead of refusing it, as for `inputs: "${ trigger.body }"`, where
+            a sender may say more than the flow wants to know.
 
     Raises:
         ParameterError: with a problem for every input that is missing, unknown or does not fit; no value is repeated.
@@ -55,7 +59,7 @@ def fit_inputs(declared: Mapping[str, Json], given: Mapping[str, Json], *, where
         if not isinstance(value, Missing):
             fitted[name] = value
     for name in given:
-        if name not in declared:
+        if name not in declared and not drop_unknown:
             fitting.refuse(
                 f"{where}.{name[:60]}", f"There is no such input.{did_you_mean(name, declared)}", _listed(declared)
             )

@@ -76,10 +76,10 @@ class StepModel:
     @property
     def item(self) -> str:
         """The name an item of a `foreach` goes by in its body."""
+        if self.parameters.get("batch") is not None:
+            return "items"
         renamed = self.parameters.get("as")
-        if isinstance(renamed, str):
-            return renamed
-        return "item" if self.parameters.get("batch") is None else "items"
+        return renamed if isinstance(renamed, str) else "item"
 
     @property
     def loop_names(self) -> frozenset[str]:
@@ -101,7 +101,7 @@ class TriggerModel:
     parameters: Mapping[str, Json] = field(default_factory=dict[str, Json])
     verify: Mapping[str, Json] | None = None
     respond: str = "accepted"
-    overlap: str = "skip"
+    overlap: str = "allow"
     catch_up: str = "none"
 
 

@@ -129,7 +129,7 @@ class TriggerPlan:
     inputs: Template | None
     respond: str
     """`accepted`, `result` or `step`."""
-    overlap: str = "skip"
+    overlap: str = "allow"
     catch_up: str = "none"
 
 

@@ -173,16 +173,20 @@ class _Planner:
             parameters=trigger.parameters,
             credential=trigger.credential,
             verify=trigger.verify,
-            dedupe=self._compiled(trigger.data, "dedupe", TEXT, TRIGGER_NAMES),
-            condition=self._compiled(trigger.data, "if", CONDITION, TRIGGER_NAMES),
-            inputs=self._compiled(trigger.data, "inputs", inputs_target(self.flow.inputs), TRIGGER_NAMES),
+            dedupe=self._compiled(trigger.data, "dedupe", TEXT, TRIGGER_NAMES, f"triggers.{trigger.id}."),
+            condition=self._compiled(trigger.data, "if", CONDITION, TRIGGER_NAMES, f"triggers.{trigger.id}."),
+            inputs=self._compiled(
+                trigger.data, "inputs", inputs_target(self.flow.inputs), TRIGGER_NAMES, f"triggers.{trigger.id}."
+            ),
             respond=trigger.respond,
             overlap=trigger.overlap,
             catch_up=trigger.catch_up,
         )
 
-    def _compiled(self, data: Mapping[str, Json], key: str, target: Target, names: frozenset[str]) -> Template | None:
-        return compile_template(data[key], target, key, names) if key in data else None
+    def _compiled(
+        self, data: Mapping[str, Json], key: str, target: Target, names: frozenset[str], whose: str = ""
+    ) -> Template | None:
+        return compile_template(data[key], target, f"{whose}{key}", names) if key in data else None
 
 
 def _all_needs(plan: StepPlan) -> tuple[Need, ...]:

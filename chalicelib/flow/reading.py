@@ -22,10 +22,13 @@ RESPOND = ("accepted", "result", "step")
 
 NOT_BUILT_KEYS: Mapping[str, str] = {
     "concurrency": "Caps and lanes are not built yet: leave it out; executions of a flow run side by side.",
-    "overlap": "Overlap policies are not built yet: leave it out; a schedule starts an execution whenever it is due.",
-    "catch_up": "Catch-up policies are not built yet: leave it out; what was missed is not made up for.",
+    "overlap": "Only `allow` is built yet: a schedule starts an execution whenever it is due.",
+    "catch_up": "Only `none` is built yet: what was missed is not made up for.",
 }
 """Keys that the format knows and the engine does not yet: refused by name, never ignored."""
+
+BUILT_VALUES: Mapping[str, str] = {"overlap": "allow", "catch_up": "none"}
+"""The one value of such a key that says what happens anyway."""
 
 LONGEST = timedelta(days=3660)
 
@@ -154,7 +157,9 @@ class Reader:
     def not_built(self, data: Mapping[str, Json], known: Collection[str], pointer: Pointer) -> None:
         """Refuse by name what the format knows and the engine does not yet."""
         for key in [key for key in data if key in known and key in NOT_BUILT_KEYS]:
-            self.refuse((*pointer, key), f"`{key}` cannot be used yet.", NOT_BUILT_KEYS[key], at_key=True)
+            if key not in BUILT_VALUES or data[key] != BUILT_VALUES[key]:
+                what = f"`{key}: {data[key]}`" if isinstance(data[key], str) else f"`{key}`"
+                self.refuse((*pointer, key), f"{what[:60]} cannot be used yet.", NOT_BUILT_KEYS[key], at_key=True)
 
 
 def duration_text(span: timedelta) -> str:

@@ -109,6 +109,11 @@ def test_everything_is_said_at_once_with_its_place():
         fit_inputs({"a": {}, "b": {}}, {})
 
 
+def test_what_is_not_declared_can_be_left_out():
+    declared = {"a": {"type": "integer"}}
+    assert fit_inputs(declared, {"b": 1, "a": "2"}, drop_unknown=True) == {"a": 2}
+
+
 def test_defaults_and_optional_inputs_may_be_left_out():
     declared = {"a": {"type": "string", "default": "x"}, "b": {"type": "number", "optional": True}}
     assert fit_inputs(declared, {}) == {"a": "x"}

@@ -144,7 +144,16 @@ def test_one_id_means_one_thing_in_the_whole_file():
             "triggers.a.respond",
             '`respond` is accepted, result or step, not the text "now".',
         ),
-        ("triggers: {a: {uses: schedule, overlap: skip}}\n", "triggers.a.overlap", "`overlap` cannot be used yet."),
+        (
+            "triggers: {a: {uses: schedule, overlap: skip}}\n",
+            "triggers.a.overlap",
+            "`overlap: skip` cannot be used yet.",
+        ),
+        (
+            "triggers: {a: {uses: schedule, catch_up: all, overlap: allow}}\n",
+            "triggers.a.catch_up",
+            "`catch_up: all` cannot be used yet.",
+        ),
     ],
 )
 def test_a_mistake_in_the_flow_itself_is_named(text, where, sentence):

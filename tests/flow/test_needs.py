@@ -232,6 +232,19 @@ def test_a_mention_behind_one_alternative_only_is_refused_where_the_other_would_
     assert problems(text.replace("steps.big.v", "steps.big.v ?? 0")) == []
 
 
+def test_a_mention_that_excludes_another_need_is_told_to_leave_a_way_out():
+    text = (
+        "steps:\n  size: {uses: switch, with: {cases: {large: '${ inputs.x > 1 }'}}}\n  big: {uses: set, after: size.large}\n"
+        "  b: {uses: set, after: size.else, with: {v: '${ steps.big.v }'}}\n"
+    )
+    (problem,) = problems(text)
+    assert problem == (
+        "order.yaml:5:50  `b` can never run: `size.else` and `big` (behind `size.large`) exclude each other.  ->  "
+        'It waits for `big` by using it. Give it a way out: ${ steps.big.v ?? "none" }.'
+    )
+    assert problems(text.replace("steps.big.v", "steps.big.v ?? 0")) == []
+
+
 def test_a_mention_beside_an_alternative_that_does_not_depend_on_it_is_a_need_on_top():
     text = (
         "steps:\n  a: {uses: http.request, with: {url: x}}\n  b: {uses: set, if: '${ inputs.x = 1 }'}\n  c: {uses: set}\n"
