@@ -12,7 +12,7 @@ from chalicelib.api.problems import problem, problem_of
 from chalicelib.api.request import Answer, Request
 from chalicelib.api.routes import Route, Router, allowed
 from chalicelib.api.tools import NOTHING, Call, Tools
-from chalicelib.errors import CallerError, MethodNotAllowedError, NotFoundError, PenstockError
+from chalicelib.errors import MethodNotAllowedError, NotFoundError, PenstockError
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Answer]]
 
@@ -47,7 +47,7 @@ class Api:
 
     def refusal(self, error: PenstockError) -> Answer:
         """An error as an answer; a host uses it for what goes wrong before there is a request."""
-        if not isinstance(error, CallerError):
+        if error.status >= 500:
             _log.warning("refused: %s: %s", error.code, error.detail)
         return problem_of(error)
 

@@ -5,13 +5,14 @@ from chalicelib.api.tools import Call
 from chalicelib.catalogue import entries
 from chalicelib.errors import NodeUnknownError
 from chalicelib.flow.findings import did_you_mean
+from chalicelib.flow.values import Json
 
 _SHORT = ("type", "kind", "service", "title", "summary", "effect", "credential", "ports")
 
 
 async def list_nodes(call: Call) -> Answer:
     """Every node in short, by type; `kind` and `service` narrow it."""
-    found = [
+    found: list[Json] = [
         {name: entry.get(name) for name in _SHORT}
         for entry in entries().values()
         if all(entry.get(name) == wanted for name, wanted in call.query.items())

@@ -41,7 +41,8 @@ _TRIES = 2
 async def publish(call: Call) -> Answer:
     """Check a flow file and make it the published version; the same one again changes nothing.
 
-    Raises FlowTextError and FlowCheckError with every problem and its place, ConflictError where others keep publishing.
+    Raises FlowTextError and FlowCheckError with every problem and its place, ConflictError where others keep
+    publishing.
     """
     tools, name = call.tools, flow_name(call)
     document = _read(call.request, name)

@@ -6,6 +6,7 @@ from chalicelib.api.content import content_type
 from chalicelib.api.json_body import read_json
 from chalicelib.api.request import Request
 from chalicelib.api.schemas import BODIES, PARAMETERS
+from chalicelib.api.tools import NOTHING
 from chalicelib.errors import BodyUnreadableError, ParameterError, Problem, UsageError
 from chalicelib.flow.findings import did_you_mean
 from chalicelib.flow.inputs import fit_inputs
@@ -14,7 +15,7 @@ from chalicelib.flow.values import Json
 
 def read_parameters(request: Request, schema: str) -> Mapping[str, Json]:
     """The query parameters; raises UsageError for those that are unknown, repeated, missing or unfit."""
-    declared = PARAMETERS[schema] if schema else {}
+    declared = PARAMETERS[schema] if schema else NOTHING
     given: dict[str, Json] = {}
     for name, value in request.query:
         if name in given:
@@ -25,7 +26,7 @@ def read_parameters(request: Request, schema: str) -> Mapping[str, Json]:
 
 def read_body(request: Request, schema: str) -> Mapping[str, Json]:
     """The body's fields; raises BodyUnreadableError where it is no JSON object, UsageError where a field is wrong."""
-    declared = BODIES[schema] if schema else {}
+    declared = BODIES[schema] if schema else NOTHING
     body: Json = {}
     if request.body:
         kind = content_type(request.headers).kind

@@ -180,7 +180,8 @@ class Router:
             for segment in route.path.split("/")[1:]:
                 if segment.startswith("{"):
                     names.append(segment[1:-1])
-                    node = node.any = node.any or _Node()
+                    node.any = node.any or _Node()
+                    node = node.any
                 else:
                     node = node.literal.setdefault(segment, _Node())
             node.names = tuple(names)

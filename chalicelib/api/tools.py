@@ -1,7 +1,7 @@
 """What the front door works with: ports, and the deployment's settings."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -29,7 +29,7 @@ class Settings:
     """The largest body."""
     wait_seconds: float = 25.0
     """How long an asker may wait; API Gateway ends a request after 29 s (quotas for REST APIs)."""
-    stage_vars: Mapping[str, Json] = NOTHING
+    stage_vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """This stage's values of `vars`, put into every version that is published."""
 
 

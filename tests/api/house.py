@@ -1,0 +1,222 @@
+"""An API over memory, with a door that remembers who knocked."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+from base64 import b64decode, b64encode
+from datetime import UTC, datetime, timedelta
+
+from chalicelib.adapters.memory.blobs import MemoryBlobs
+from chalicelib.adapters.memory.facts import MemoryFacts
+from chalicelib.adapters.memory.versions import MemoryVersions
+from chalicelib.api.app import Api
+from chalicelib.api.auth import Caller, Role
+from chalicelib.api.request import Request, read_query
+from chalicelib.api.times import to_milliseconds
+from chalicelib.api.tools import Settings, Tools
+from chalicelib.catalogue import entries
+from chalicelib.engine.ids import crockford, hashed_id
+from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
+from chalicelib.errors import CredentialMissingError, DeliveryConflictError, ExecutionEndedError, NotFoundError
+from chalicelib.ports import Details, Entered
+from chalicelib.worker.plans import RememberedPlans
+
+NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+SECRET = "whsec_" + b64encode(b"a secret of thirty-two bytes....").decode()
+KEYS = {role.name.lower(): f"key-of-the-{role.name.lower()}" for role in Role}
+
+
+class Clock:
+    def __init__(self):
+        self.moment = NOW
+
+    def now(self):
+        return self.moment
+
+    async def sleep(self, seconds):
+        self.moment += timedelta(seconds=seconds)
+
+
+class Ids:
+    def __init__(self):
+        self.count = 0
+
+    def execution(self, now):
+        self.count += 1
+        return crockford(to_milliseconds(now) << 80 | self.count)
+
+    def token(self):
+        self.count += 1
+        return crockford(self.count)
+
+
+class Keys:
+    async def caller(self, key):
+        for role in Role:
+            if key == KEYS[role.name.lower()]:
+                return Caller(f"key_{role.name.lower()}", role)
+        return None
+
+
+class Credentials:
+    def __init__(self):
+        self.known = {
+            "hook": {"secret": SECRET},
+            "text": {"secret": "a plain secret"},
+            "bearer": {"token": "tok_12345678"},
+            "person": {"username": "ann", "password": "letmein!"},
+        }
+
+    async def open(self, tenant, name):
+        if name not in self.known:
+            raise CredentialMissingError(f"No credential `{name}`.")
+        return self.known[name]
+
+
+class Door:
+    """Remembers every knock; answers what it was told to, or the execution that stands for the knock."""
+
+    def __init__(self, ids):
+        self.ids = ids
+        self.knocks = []
+        self.known = {}
+        self.answer = None
+        self.raises = None
+        self.images = {}
+        self.details_of = {}
+        self.cancelled = []
+
+    async def enter(self, knock):
+        self.knocks.append(knock)
+        if self.raises is not None:
+            raise self.raises
+        if self.answer is not None:
+            return self.answer
+        if knock.key is None:
+            return Entered(self.ids.execution(NOW), is_new=True)
+        name = knock.trigger.id if knock.trigger else ""
+        execution = hashed_id(knock.tenant, knock.plan.flow, name, knock.who, knock.key)
+        first = self.known.setdefault(execution, knock.fingerprint)
+        if first != knock.fingerprint:
+            raise DeliveryConflictError(f"Another body came; execution {execution} stands for the first one.")
+        return Entered(execution, is_new=True)
+
+    async def retry(self, tenant, execution, received):
+        if execution not in self.details_of:
+            raise NotFoundError(f"There is no execution {execution}.")
+        return Entered(self.ids.execution(NOW), is_new=True)
+
+    async def cancel(self, tenant, execution, message):
+        details = await self.details(tenant, execution)
+        if details.image.status.is_terminal:
+            raise ExecutionEndedError(f"Execution {execution} has ended.")
+        self.cancelled.append((tenant, execution, message))
+        return image(execution, Status.ENDING)
+
+    async def details(self, tenant, execution):
+        if execution not in self.details_of:
+            raise NotFoundError(f"There is no execution {execution}.")
+        return self.details_of[execution]
+
+
+class House:
+    def __init__(self, **settings):
+        self.clock, self.ids, self.credentials = Clock(), Ids(), Credentials()
+        self.versions, self.facts, self.blobs = MemoryVersions(), MemoryFacts(), MemoryBlobs()
+        self.door = Door(self.ids)
+        self.plans = RememberedPlans(self.versions, entries(), self.clock)
+        self.told = []
+        self.tools = Tools(
+            door=self.door,
+            plans=self.plans,
+            versions=self.versions,
+            facts=self.facts,
+            blobs=self.blobs,
+            credentials=self.credentials,
+            clock=self.clock,
+            ids=self.ids,
+            keys=Keys(),
+            settings=Settings(**{"base_url": "https://penstock.example", **settings}),
+            on_published=self.tell,
+        )
+        self.api = Api(self.tools)
+
+    async def tell(self, live, plan):
+        self.told.append((live, plan.version))
+
+    def send(self, method, target, body=b"", *, headers=None, role=None, raw_headers=()):
+        path, _, query = target.partition("?")
+        given = dict(headers or {})
+        if role is not None:
+            given["authorization"] = f"Bearer {KEYS[role]}"
+        if isinstance(body, dict):
+            given.setdefault("content-type", "application/json")
+            body = json.dumps(body).encode()
+        received = to_milliseconds(self.clock.now())
+        request = Request(method, path, read_query(query), given, body, received, "", raw_headers, query)
+        return asyncio.run(self.api(request))
+
+    def publish(self, text, name="shop"):
+        headers = {"content-type": "application/yaml"}
+        answer = self.send("PUT", f"/api/v1/flows/{name}", text.encode(), headers=headers, role="editor")
+        assert answer.status in {200, 201}, answer.body
+        return loaded(answer)
+
+    def is_up(self):
+        """Whether the API still answers."""
+        answer = self.send("GET", "/api/v1/health")
+        return answer.status == 200 and loaded(answer) == {"status": "ok"}
+
+
+def loaded(answer):
+    return json.loads(answer.body)
+
+
+def refused(answer, status, code):
+    """Assert that an answer is this problem, whole and well-formed; return it."""
+    assert (answer.status, loaded(answer).get("code")) == (status, code), answer.body
+    assert answer.header("content-type") == "application/problem+json"
+    problem = loaded(answer)
+    assert problem["type"] == f"urn:penstock:error:{code}"
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+    assert isinstance(problem["errors"], list)
+    return problem
+
+
+def image(execution, status, *, reason=None, flow="shop", started=None):
+    birth = Birth(flow, "v" * 64, "placed", started or to_milliseconds(NOW), "", "")
+    ended = to_milliseconds(NOW) + 1500 if status.is_terminal else 0
+    return Image(RecordKey("main", execution), status, 0, 1, birth, {}, reason=reason, ended=ended)
+
+
+def failed(execution, message="secret inside"):
+    return image(execution, Status.FAILED, reason=Reason(Status.FAILED, "charge", "http_500", message))
+
+
+def details(execution, status, *steps):
+    return Details(image(execution, status), {"name": "placed"}, {"total": 3}, None, list(steps))
+
+
+def standard(body, *, delivery_id="msg_1", at=NOW, secret=SECRET, **headers):
+    """The headers of a Standard Webhooks delivery."""
+    seconds = str(int(at.timestamp()))
+    key = b64decode(secret.removeprefix("whsec_"))
+    signed = f"{delivery_id}.{seconds}.".encode() + body
+    signature = b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    return {
+        "content-type": "application/json",
+        "webhook-id": delivery_id,
+        "webhook-timestamp": seconds,
+        "webhook-signature": f"v1,{signature}",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+
+
+STEPS = 'steps:\n  note: {uses: set, with: {value: "${ trigger.body }"}}\n'
+SIGNED = (
+    "flow: shop\ntriggers:\n  placed:\n    uses: webhook\n    verify: {scheme: standard-webhooks, credential: hook}\n"
+)
+OPEN = "flow: shop\ntriggers:\n  placed:\n    uses: webhook\n    verify: none\n"
