@@ -109,7 +109,8 @@ class Errand:
         needs = kind not in {"none", "any", "optional"} or (kind == "any" and self.credential is not None)
         fields: Mapping[str, str] = await self._open() if needs and request.signed else {}
         base_url = fields.get("base_url") or service.base_url
-        encoded = encode(request, service, base_url=base_url, fields=self.parameters)
+        region = {"region": fields["region"]} if fields.get("region") else {}
+        encoded = encode(request, service, base_url=base_url, fields={**region, **self.parameters})
         headers = encoded.headers
         ordinal, self.asked = self.asked, self.asked + 1
         if self.is_effect and service.idempotency_header:
@@ -118,7 +119,8 @@ class Errand:
         outgoing = Outgoing(encoded.method, encoded.url, headers, encoded.body)
         if needs:
             now = self.tools.clock.now()
-            options = {**service.credential_options, **_region(self.parameters), **fields}
+            # The region that the address was made with is the one to sign for.
+            options = {**service.credential_options, **fields, **_region({**self.parameters, **request.fills})}
             outgoing = authorize(_kind_of(fields) if kind == "any" else kind, options, outgoing, now=now)
         answer = await self._exchange(outgoing, request)
         response = Response(answer.status, answer.body, _joined(answer.headers))
