@@ -31,7 +31,7 @@ from chalicelib.flow.paths import MISSING, Missing, walk
 from chalicelib.flow.templates import Expression
 from chalicelib.flow.values import Json
 
-__all__ = ["Moment", "answer", "answers", "compile_check", "evaluate"]
+__all__ = ["Moment", "answer", "answers", "compile_check", "evaluate", "own_jsonata"]
 
 TIMEOUT_MILLISECONDS = 100
 MOST_DEPTH = 100
@@ -168,7 +168,7 @@ def _call_jsonata(
 ) -> Json | Missing:
     compiled = jsonatapy.compile(traits.guarded if guarded else traits.wrapped)
     if traits.functions:
-        around = Surroundings(moment, Stream(moment.seed, place), _own_jsonata)
+        around = Surroundings(moment, Stream(moment.seed, place), own_jsonata)
         for name, function in traits.functions:
             behind_guard = guarded and function.wants > 0
             called = host(function, around, guarded=behind_guard)
@@ -189,8 +189,11 @@ def _unwrap(compiled: jsonatapy.JsonataExpression, document: Mapping[str, Json])
     return box.get("v", MISSING)
 
 
-def _own_jsonata(text: str, document: dict[str, Json]) -> Json:
-    """Evaluate a text of our own, for functions that lean on JSONata's; None for nothing."""
+def own_jsonata(text: str, document: dict[str, Json]) -> Json:
+    """Evaluate a text of our own, for what leans on JSONata: functions, and the patterns of nodes; None for nothing.
+
+    Raises what jsonatapy raises: ValueError or TypeError, whose message may quote the document.
+    """
     found = _unwrap(jsonatapy.compile(_OPENING + text + ")}"), document)
     return None if found is MISSING else found
 

@@ -3,8 +3,8 @@ r"""Regular expressions that cannot hang: the same ones that expressions know (`
 The engine of expressions matches in time linear in the text (Rust's `regex` crate: no backtracking, so no pattern and
 no text can make it explode). The price is its dialect: no look-around, no back-references; both are refused by name.
 Python's own `re` is not an option for patterns that users write: `(a+)+b` on thirty letters never ends, and even `.*x`
-is quadratic. What is left to bound is the product of both sizes, hence the limits below: the worst pattern we found
-takes about a second at 20,000 characters.
+is quadratic. What is left to bound is the product of both sizes:
+hence the limits below.
 """
 
 import re
@@ -12,14 +12,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import jsonatapy
-
 from chalicelib.errors import ParameterError
+from chalicelib.flow.expressions import own_jsonata
 
 LONGEST_PATTERN = 1_000
 LONGEST_TEXT = 100_000
-_TIMEOUT_MILLISECONDS = 2_000
-_NAMED_GROUP = re.compile(r"\(\?P?<([A-Za-z_][A-Za-z0-9_.\[\]]{0,99})>")
+MOST_WORK = 50_000_000
+"""Characters times parts of the pattern; the worst pattern we found takes two seconds for as much."""
+
+_PART = re.compile(
+    r"""\\[pP]\{[^}]*\} | \\.                                     # an escape
+    | \( (?: \?P?<(?P<named>[A-Za-z_][A-Za-z0-9_.\[\]]*)> | \? )?  # a group opens
+    | \{ (?:(?P<least>[0-9]{1,9}),)? (?P<most>[0-9]{1,9}) ,? \}     # a counted repetition
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_IN_CLASS = re.compile(r"\\.|\[\^?\]?|\]|[^\\\[\]]+", re.DOTALL)
+"""What a class `[...]` consists of: classes may be nested, and a bracket that closes at once stands for itself."""
+
 _SAID_ON = re.compile(r"\nerror: ([^\n]{1,200})")
 
 
@@ -34,9 +44,9 @@ class Match:
 
 
 class Pattern:
-    """A regular expression, understood when it is first asked; use it on the thread that made it."""
+    """A regular expression, understood anew each time it is asked (30 us)."""
 
-    __slots__ = ("_literal", "names")
+    __slots__ = ("_literal", "_weight", "names")
 
     def __init__(
         self, pattern: str, *, ignore_case: bool = False, multiline: bool = False, dot_all: bool = False
@@ -52,7 +62,7 @@ class Pattern:
         literal = _as_literal(pattern)
         flags = "i" * ignore_case + "m" * multiline + "s" * dot_all
         self._literal = f"/{literal}/{flags}"
-        self.names = tuple(_group_names(pattern))
+        self.names, self._weight = _survey(pattern)
         """The name of each group in order, None where it has none."""
 
     def occurs_in(self, text: str) -> bool:
@@ -70,18 +80,27 @@ class Pattern:
         )
         if found is None:
             return []
-        return list(_matches(text, found if isinstance(found, list) else [found]))
+        matches = list(_matches(text, found if isinstance(found, list) else [found]))
+        if matches and len(matches[0].groups) != len(self.names):
+            raise ParameterError("The groups of this pattern cannot be told apart. Write it without comments, (?x).")
+        return matches
 
     def _ask(self, expression: str, text: str) -> Any:
         if len(text) > LONGEST_TEXT:
             raise ParameterError(
                 f"The text has {len(text)} characters; a pattern is tried on at most {LONGEST_TEXT}. Split it first."
             )
+        if len(text) * self._weight > MOST_WORK:
+            raise ParameterError(
+                f"The pattern is too large for a text of {len(text)} characters, its repetitions written out. "
+                "Use smaller counts, or split the text."
+            )
         _check_unicode(text, "text")
         try:
-            return jsonatapy.compile(expression).evaluate({"t": text}, timeout=_TIMEOUT_MILLISECONDS)
+            return own_jsonata(expression, {"t": text})
         except (ValueError, TypeError) as error:
-            raise _refusal(str(error)) from error
+            # Not chained: the message may quote the text.
+            raise _refusal(str(error)) from None
         except BaseException as error:
             # A panic of the Rust engine derives from BaseException; its class cannot be imported.
             if type(error).__name__ == "PanicException":
@@ -108,26 +127,46 @@ def _as_literal(pattern: str) -> str:
     return "".join(pieces)
 
 
-def _group_names(pattern: str) -> Iterator[str | None]:
-    position = 0
-    in_class = 0
+def _survey(pattern: str) -> tuple[tuple[str | None, ...], int]:
+    """The name of each group, and about how many places the engine keeps in mind: the parts, repeats written out."""
+    names: list[str | None] = []
+    outside: list[int] = []
+    weight = last = position = 0
     while position < len(pattern):
-        letter = pattern[position]
-        if letter == "\\":
-            position += 1
-        elif letter == "[":
-            in_class += 1
-            # A bracket that closes at once is a member: []a] and [^]a].
-            position += 1 if pattern[position + 1 : position + 2] == "^" else 0
-            position += 1 if pattern[position + 1 : position + 2] == "]" else 0
-        elif letter == "]" and in_class:
-            in_class -= 1
-        elif letter == "(" and not in_class:
-            if named := _NAMED_GROUP.match(pattern, position):
-                yield named[1]
-            elif pattern[position + 1 : position + 2] != "?":
-                yield None
-        position += 1
+        part = _PART.match(pattern, position)
+        if pattern[position] == "[":
+            last = 1
+            weight += 1
+            position = _after_class(pattern, position)
+            continue
+        text = part[0] if part is not None else pattern[position]
+        if text.startswith("(") and part is not None:
+            if part["named"] is not None or text == "(":
+                names.append(part["named"])
+            outside.append(weight)
+            weight = 0
+        elif text == ")":
+            last = weight
+            weight += outside.pop() if outside else 0
+        elif part is not None and part["most"] is not None:
+            times = max(int(part["most"]), int(part["least"] or 0), 1)
+            weight += last * (times - 1)
+            last *= times
+        elif text not in "*+?":
+            last = 1
+            weight += 1
+        position += len(text)
+    return tuple(names), weight
+
+
+def _after_class(pattern: str, position: int) -> int:
+    depth = 0
+    while part := _IN_CLASS.match(pattern, position):
+        depth += {"[": 1, "]": -1}.get(part[0][0], 0)
+        position = part.end()
+        if not depth:
+            break
+    return position if not depth else len(pattern)
 
 
 def _matches(text: str, found: list[dict[str, Any]]) -> Iterator[Match]:

@@ -86,6 +86,15 @@ def test_matches_are_where_the_characters_are(pattern: str, text: str, found: li
     assert all(text[match.start : match.end] == match.text for match in matches)
 
 
+def test_what_is_left_to_bound_is_the_product_of_both_sizes() -> None:
+    uuid = Pattern("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", ignore_case=True)
+    assert uuid.occurs_in("x" * (LONGEST_TEXT - 36) + "123E4567-e89b-12d3-a456-426614174000")
+    for wide in (r"(?:.?){1000}", r"((a{0,10}b){10,}){20}", "(a{30}){30}"):
+        Pattern(wide + "x").occurs_in("a" * 1_000)
+        with pytest.raises(ParameterError, match="too large for a text"):
+            Pattern(wide + "x").occurs_in("a" * LONGEST_TEXT)
+
+
 def test_flags_do_what_they_say() -> None:
     assert Pattern("^B", ignore_case=True, multiline=True).find("a\nb")[0].start == 2
     assert Pattern("a.b", dot_all=True).occurs_in("a\nb")
@@ -99,10 +108,17 @@ def test_flags_do_what_they_say() -> None:
         (r"[(](x)[^])](y)[]()]", (None, None)),
         ("(?i)(a)", (None,)),
         ("[[:alpha:](]+(a)", (None,)),
+        ("[a[b(](c)](d)[^]()](e)", (None, None)),
+        (r"\p{L}(?-i:(b)){2,3}\[(c)", (None, None)),
     ],
 )
 def test_groups_are_counted_and_named(pattern: str, names: tuple[str | None, ...]) -> None:
     assert Pattern(pattern).names == names
+
+
+def test_groups_in_comments_are_refused_and_no_crash() -> None:
+    with pytest.raises(ParameterError, match="cannot be told apart"):
+        ran(Match, text="ab", pattern="(?x) a # ( a comment )\n b")
 
 
 def test_match_gives_groups_by_number_and_name_and_null_for_those_that_took_no_part() -> None:
