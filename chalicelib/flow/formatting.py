@@ -29,7 +29,7 @@ def format_yaml(text: str, name: str) -> str:
     ended = after.rstrip(" \t\n") + "\n"
     # Blank lines at the end belong to a last value written with `|+`; then the file stays as it ends.
     for candidate in (ended, after):
-        if read_yaml(candidate, name).data == before.data:
+        if candidate == before.text or read_yaml(candidate, name).data == before.data:
             return candidate
     raise FlowTextError(f"{name} was left as it is: formatting would have changed its data. Please report this file.")
 

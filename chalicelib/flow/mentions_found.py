@@ -8,6 +8,9 @@ Shape = Literal["one", "many", "any"]
 """`one` value, a list (`many`), or nothing, one or a list by the number of rows (`any`)."""
 
 
+_MOST = 50
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
     """`steps.<id>` or `errors.<id>`, where it begins, and whether the expression gets by without it."""
@@ -112,5 +115,5 @@ class Findings:
 
 
 def in_order(found: Iterable[Mistake]) -> tuple[Mistake, ...]:
-    """Sort mistakes by where they stand, each said once."""
-    return tuple(sorted(dict.fromkeys(found), key=lambda mistake: mistake.offset))
+    """Sort mistakes by where they stand, each said once, the first fifty of them."""
+    return tuple(sorted(dict.fromkeys(found), key=lambda mistake: mistake.offset)[:_MOST])

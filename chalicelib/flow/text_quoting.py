@@ -5,6 +5,7 @@ import re
 
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 """What is a number in our subset: JSON's grammar, nothing else."""
+_LONGEST_SHOWN = 160
 WORDS = {"true": True, "false": False, "null": None}
 
 # Characters that never make plain YAML mean anything else, in front and further on.
@@ -36,6 +37,11 @@ def quoted(text: str) -> str:
     needs_escapes = double_quoted(text) != f'"{text}"'
     can_be_single = "'" not in text and _NOT_IN_BLOCK.search(text) is None and "\n" not in text and "\t" not in text
     return f"'{text}'" if needs_escapes and can_be_single else double_quoted(text)
+
+
+def cure(text: str) -> str:
+    """Say to put quotes around a text, and show it, if that is short enough to be read."""
+    return f"Put quotes around it: {quoted(text)}." if len(text) <= _LONGEST_SHOWN else "Put quotes around it."
 
 
 def block(text: str, indent: int) -> str | None:

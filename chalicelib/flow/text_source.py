@@ -13,7 +13,9 @@ DEEPEST = 100
 MOST_DIGITS = 4300
 """What Python's `int` takes from text (`sys.int_info.default_max_str_digits`)."""
 MOST_PROBLEMS = 50
+"""What one error carries."""
 MOST_NOTED = 500
+"""What is noted before the file is given up; more than is told, for they are sorted by place afterwards."""
 
 _BYTE_ORDER_MARK = "\ufeff"
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -64,9 +66,14 @@ class Source:
     lines: Lines
     problems: list[Problem] = field(default_factory=list[Problem])
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is wrong that no more is noted."""
+        return len(self.problems) >= MOST_NOTED
+
     def note(self, index: int, what: str, do: str) -> None:
         """Note a problem at a character."""
-        if len(self.problems) >= MOST_NOTED:
+        if self.is_full:
             return
         place = self.lines.place(index)
         problem = Problem(self.name, place.line, place.column, what, do)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.flow.scanner import NotClosed, ending_of
-from chalicelib.flow.text_quoting import quoted
+from chalicelib.flow.text_quoting import cure, quoted
 from chalicelib.flow.text_source import Source
 
 _KEY = re.compile(r"""\s*(?:-\s+)*(?:"[^"]*"|'[^']*'|[^\s#&*!|>'"%@`{}\[\],][^:#]*?)\s*:\s+""")
@@ -119,7 +119,7 @@ class _Finding:
         what = f"In YAML, a value cannot begin with `{value[:1]}`."
         if meaning:
             what = f"In YAML, `{value[:1]}` begins {meaning}."
-        return what, f"Put quotes around it: {quoted(value)}.", start, (start, end) if end > start else None
+        return what, cure(value), start, (start, end) if end > start else None
 
     def _colon(self) -> tuple[str, str, int, Span | None]:
         start, end = self._value_span()
@@ -132,7 +132,7 @@ class _Finding:
             )
         value = self._text[start:end]
         what = "YAML cannot read this: `: ` in a value without quotes."
-        return what, f"Put quotes around it: {quoted(value)}.", start, (start, end)
+        return what, cure(value), start, (start, end)
 
     def _in_quotes(self) -> tuple[str, str, int, Span | None]:
         escape = re.search(r"unknown escape character", self._trouble.problem)
@@ -184,6 +184,8 @@ class _Finding:
                 self._trouble.context_index,
                 None,
             )
+        if "stream end" in problem and "flow" in context:
+            return "The file ends inside a `{` or `[`.", "Close it.", self._index, None
         if "expected <block end>" in problem and before in {'"', "'"}:
             return (
                 "Something stands behind the closing quote.",

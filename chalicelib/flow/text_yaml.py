@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from chalicelib.flow.scanner import NotClosed, has_hole, scan
-from chalicelib.flow.text_quoting import NUMBER, WORDS, quoted
+from chalicelib.flow.text_quoting import NUMBER, WORDS, cure
 from chalicelib.flow.text_source import DEEPEST, MOST_DIGITS, Reading, Source
 from chalicelib.flow.text_traps import Trouble, explain
 from chalicelib.flow.values import Json, Place, Pointer
@@ -117,6 +117,8 @@ class _Composer:
         return None
 
     def _take(self, event: Any) -> None:
+        if self._source.is_full:
+            raise _Stop
         match type(event).__name__:
             case "ScalarEvent":
                 self._scalar(event)
@@ -267,7 +269,7 @@ class _Composer:
             self._source.note(
                 index,
                 f"The value of `{top.key}` is empty: in YAML, ` #` begins a comment.",
-                f"Put quotes around it: {quoted(cut.rstrip())}.",
+                cure(cut.rstrip()),
             )
             return
         do = 'Write a value; "" is an empty text, [] an empty list, null nothing.'
@@ -284,20 +286,20 @@ class _Composer:
             top = self._stack[-1]
             whose = f"The value of `{top.key}`" if top.key else "This value"
             whole = self._text[start:line_end].rstrip()
-            self._source.note(
-                start, f"{whose} is cut off: in YAML, ` #` begins a comment.", f"Put quotes around it: {quoted(whole)}."
-            )
+            self._source.note(start, f"{whose} is cut off: in YAML, ` #` begins a comment.", cure(whole))
 
     def _refuse_marks(self, event: Any, start: int) -> None:
         """Refuse anchors and tags."""
+        if event.anchor is None and event.tag is None:
+            return
         line_end = self._source.line_end(start)
-        written = quoted(self._text[start:line_end].split(" #")[0].strip())
+        written = cure(self._text[start:line_end].split(" #")[0].strip())
         if event.anchor is not None:
             what = f"In YAML, `&` begins an anchor (`&{event.anchor}`); flows have none."
-            self._source.note(start, what, f"Take it out; if it is text, put quotes around it: {written}.")
+            self._source.note(start, what, f"Take it out; if it is text, p{written[1:]}")
         if event.tag is not None:
             what = "In YAML, `!` begins a tag; flows have none."
-            self._source.note(start, what, f"Take it out; if it is text, put quotes around it: {written}.")
+            self._source.note(start, what, f"Take it out; if it is text, p{written[1:]}")
 
     def _alias(self, event: Any) -> None:
         start: int = event.start_mark.index
@@ -305,9 +307,9 @@ class _Composer:
         written = self._text[start:line_end].split(" #")[0].strip()
         if self._stack and self._stack[-1].in_flow:
             written = written.rstrip("]}").split(",")[0].strip()
-        text = f"Put quotes around it: {quoted(written)}."
+        text = cure(written)
         only_alias = written == f"*{event.anchor}"
-        do = f"Write the value out; if it is text, put quotes around it: {quoted(written)}." if only_alias else text
+        do = f"Write the value out; if it is text, p{cure(written)[1:]}" if only_alias else text
         self._source.note(start, "In YAML, `*` begins an alias; flows have none.", do)
         if self._wants_key():
             self._stack[-1].key = written
