@@ -15,7 +15,7 @@ INLINE_LIMIT = 1024
 """Bytes up to which the head stays one write unit (a unit is 1 KB; DynamoDB developer guide, write capacity)."""
 
 INLINE_LIMIT_OF_ONE_WRITE = 8192
-"""The same where one write creates and ends the execution: the head is then billed once."""
+"""The same for the write that ends the execution: its values are then billed once, as they would be in a pack."""
 
 PACK_LIMIT = 8192
 """Bytes above which one S3 PUT costs less than the write units of an item."""

@@ -151,20 +151,21 @@ class Ledger:
         """The write, and for each of its facts the facts of the same write it was computed from."""
         tools, opens, finish = self._tools, more.opens, more.finish
         creates = self.image is None
-        both = creates and finish is not None
+        # No write follows that would bill these values again: inline they cost what a pack would, and one write less.
+        is_last = finish is not None and finish.told
         weight = self.image.size if self.image else HEAD_BYTES
         packing = Packing(self.image, weight + FACT_BYTES * (len(finished) + len(opens)), tools.ids, tools.blobs)
         birth = self._birth if creates else None
         if birth is not None and self._input_text:
-            birth = replace(birth, input_pack=await packing.keep(self._input_text, creates_and_ends=both))
+            birth = replace(birth, input_pack=await packing.keep(self._input_text, creates_and_ends=is_last))
         pack = ""
         texts = [f'"{each.name}":{each.text}' for each in finished if each.text]
         texts += [f'"{name}":{text}' for name, text in more.texts.items()]
         if texts:
-            pack = await packing.keep("{" + ",".join(texts) + "}", creates_and_ends=both)
+            pack = await packing.keep("{" + ",".join(texts) + "}", creates_and_ends=is_last)
         if finish is not None and more.output is not None:
             text = json_text({"output": more.output})
-            finish = replace(finish, output_pack=await packing.keep(text, creates_and_ends=both))
+            finish = replace(finish, output_pack=await packing.keep(text, creates_and_ends=is_last))
         due = [put.fact.due for put in opens.values() if isinstance(put.fact, Waiting | Retrying)]
         commit = Commit(
             key=self.key,
