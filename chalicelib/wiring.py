@@ -4,7 +4,7 @@
 """
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_flows
 from chalicelib.adapters.http_guard import EgressPolicy
 from chalicelib.adapters.sqlite.store import SqliteStore
+from chalicelib.adapters.tap import Tap
 from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys
 from chalicelib.api.tools import Settings as ApiSettings
@@ -29,6 +30,8 @@ from chalicelib.worker.ends import Background, Ends
 from chalicelib.worker.listener import Listener
 from chalicelib.worker.plans import RememberedPlans
 from chalicelib.worker.tools import Settings, Tools
+
+log = logging.getLogger(__name__)
 
 MOST_RESUMED = 100_000
 
@@ -63,7 +66,7 @@ class Embedded:
         self.http: HttpClient = client_for_flows(EgressPolicy(allow=settings.allow_private))
         self.credentials = EnvironmentCredentials(settings.environment)
         self.ends = Ends()
-        self.background = Background()
+        self.background = Background(settings.concurrency)
         self.plans = RememberedPlans(store.versions, catalogue.entries(), self.clock, pointer_age=1_000)
         self.tools = Tools(
             clock=self.clock,
@@ -101,7 +104,8 @@ class Embedded:
                 on_published=self._published,
             )
         )
-        self._listener = Listener(self.tools, store.queue, concurrency=settings.concurrency)
+        self._tap = Tap(store.queue)
+        self._listener = Listener(self.tools, self._tap, concurrency=settings.concurrency)
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -118,16 +122,35 @@ class Embedded:
         sends = [Send(Resume(key.tenant, key.execution, epoch)) for key, epoch in left]
         if sends:
             await self.store.queue.send(sends)
-        self._tasks.append(asyncio.get_running_loop().create_task(self._listener.listen(), name="queue"))
+        self._tasks.append(asyncio.get_running_loop().create_task(self._listen(), name="queue"))
         return len(sends)
+
+    async def _listen(self) -> None:
+        """Listen for ever: a queue that cannot be read for a moment must not end it."""
+        while True:
+            try:
+                await self._listener.listen()
+            except Exception:  # the server would go on accepting what nobody works off
+                log.exception("The queue cannot be listened to; it will be tried again.")
+                await self.clock.sleep(1)
+
+    async def drain(self, seconds: float) -> bool:
+        """Take no more messages, and give what runs this long to end; whether it did."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._tap.shut()
+                while self.background.tasks:
+                    await asyncio.wait(set(self.background.tasks))
+        except TimeoutError:
+            return False
+        return True
 
     async def close(self) -> None:
         """Stop listening, let what runs be, and close the store: whatever is not recorded will be taken up again."""
-        for task in [*self._tasks, *self.background.tasks]:
+        for task in self._tasks:
             task.cancel()
-        for task in [*self._tasks, *self.background.tasks]:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.background.stop()
         await self.http.close()
         await self.store.close()
 

@@ -1,14 +1,15 @@
 """One delivery of a message: create or find the execution, work on it, and say what becomes of the message."""
 
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from chalicelib.engine.messages import Go, Message, Resume, Start
+from chalicelib.engine.messages import Go, Message, Resume, Send, Start
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 from chalicelib.engine.writes import Commit, Finish
-from chalicelib.errors import DeliveryConflictError, NotFoundError, StoreError
+from chalicelib.errors import DeliveryConflictError, NotFoundError, PenstockError, StoreError
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.values import Json
 from chalicelib.worker.budget import Budget, to_milliseconds, to_text
@@ -17,6 +18,8 @@ from chalicelib.worker.ledger import Ledger
 from chalicelib.worker.run import Report, Went, run
 from chalicelib.worker.tools import Tools
 from chalicelib.worker.values import Values
+
+log = logging.getLogger("penstock.worker")
 
 YOUNG = 14 * 86_400_000
 """Milliseconds for which a start message may create its execution: what SQS keeps a message at most."""
@@ -98,15 +101,40 @@ async def _start(
         return await _stillborn(tools, key, birth, "version_missing", said)
     if image is not None:
         return await _go_on(tools, key, image, budget, None, listeners)
-    text = message.input
-    document = _document(tools, plan, key, birth, await _input(tools, birth, text))
-    ledger = Ledger(tools, key, budget, None, birth=birth, input_text=text)
-    course = Course(tools, plan, ledger, budget, document, birth.started, birth.trigger, None, listeners.on_response)
+    course = new_course(tools, message, plan, await _input(tools, birth, message.input), budget)
+    course.on_response = listeners.on_response
     if listeners.on_course is not None:
         listeners.on_course(course)
-    if birth.keyed and (await ledger.commit()).existed and ledger.image is not None:
-        return await _came_before(tools, key, message, ledger.image, budget, listeners)
+    if birth.keyed and (await course.head.commit()).existed and course.head.image is not None:
+        return await _came_before(tools, key, message, course.head.image, budget, listeners)
     return _verdict(tools, await run(course))
+
+
+def new_course(
+    tools: Tools, start: Start, plan: Plan, given: Mapping[str, Json], budget: Budget | None = None
+) -> Course:
+    """The work on an execution that has no record yet; its first write makes one."""
+    key, birth = RecordKey(start.tenant, start.execution), start.birth
+    if budget is None:
+        budget = Budget(to_milliseconds(tools.clock.now()) + int(tools.settings.invocation_seconds * 1000))
+    ledger = Ledger(tools, key, budget, None, birth=birth, input_text=start.input)
+    return Course(tools, plan, ledger, budget, _document(tools, plan, key, birth, given), birth.started, birth.trigger)
+
+
+async def go_on_with(course: Course) -> None:
+    """Run an execution that has been accepted here. Whatever goes wrong, it comes again by the queue."""
+    try:
+        verdict = _verdict(course.tools, await run(course))
+        if isinstance(verdict, Acknowledge):
+            return
+        delay = verdict.delay_seconds
+    except PenstockError as error:
+        log.warning("Execution %s: %s It will be tried again.", course.execution, error.detail)
+        delay = 2
+    except Exception:  # one execution's bug must not end the others: it comes again, and ends as a dead letter
+        log.exception("Execution %s met a bug; it will be tried again.", course.execution)
+        delay = 30
+    await course.tools.queue.send([Send(Resume(course.tenant, course.execution, course.head.epoch), delay)])
 
 
 async def _came_before(
@@ -159,7 +187,7 @@ async def _input(tools: Tools, birth: Birth, text: str) -> dict[str, Json]:
     return cast("dict[str, Json]", json.loads(text))
 
 
-def _document(tools: Tools, plan: Plan, key: RecordKey, birth: Birth, given: dict[str, Json]) -> dict[str, Json]:
+def _document(tools: Tools, plan: Plan, key: RecordKey, birth: Birth, given: Mapping[str, Json]) -> dict[str, Json]:
     """What every expression of the execution may name."""
     url = f"{tools.settings.base_url}/api/v1/executions/{key.execution}"
     execution: Json = {"id": key.execution, "started_at": to_text(birth.started), "url": url}

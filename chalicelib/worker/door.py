@@ -12,6 +12,7 @@ from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 from chalicelib.engine.writes import Applied, Cancel
 from chalicelib.errors import DeliveryConflictError, ExecutionEndedError, NotFoundError, ParameterError
 from chalicelib.flow.inputs import fit_inputs
+from chalicelib.flow.plan import Plan
 from chalicelib.flow.values import Json
 from chalicelib.ports import Details, Entered, Knock, TurnedAway
 from chalicelib.worker.budget import SKEW, from_milliseconds, to_milliseconds
@@ -52,9 +53,10 @@ class FrontDoor:
                     raise ParameterError(f"`triggers.{trigger.id}.inputs` must give an object, a field for each input.")
             if trigger.dedupe is not None and (trigger.verify is not None or trigger.uses != "webhook"):
                 key = json.dumps(await evaluated(evaluator, trigger.dedupe, scope, moment))
-        where = f"triggers.{trigger.id}.inputs" if trigger is not None and trigger.inputs is not None else "inputs"
+        is_mapped = trigger is not None and trigger.inputs is not None
+        where = f"triggers.{trigger.id}.inputs" if trigger is not None and is_mapped else "inputs"
         if plan.inputs or inputs:
-            inputs = fit_inputs(plan.inputs, inputs, where=where)
+            inputs = fit_inputs(plan.inputs, inputs, where=where, drop_unknown=is_mapped)
         return await self._begin(knock, key, {"trigger": document, "inputs": inputs})
 
     async def retry(self, tenant: str, execution: str, received: int) -> Entered:
@@ -103,6 +105,8 @@ class FrontDoor:
             text = ""
         start = Start(knock.tenant, execution, birth, knock.received, text)
         if knock.respond == "accepted":
+            if self._background is not None:
+                return await self._take_in(start, plan, given, self._background)
             return await self._accept(start)
         from chalicelib.worker.waiting import wait_for  # imported late: who only accepts needs no nodes
 
@@ -117,6 +121,19 @@ class FrontDoor:
                 return Entered(start.execution, is_new=False, image=image)
         await self._tools.queue.send([Send(start)])
         return Entered(start.execution, is_new=True)
+
+    async def _take_in(self, start: Start, plan: Plan, given: Mapping[str, Json], background: Background) -> Entered:
+        """Embedded: the record itself is the acceptance, on disk before the answer goes out; then it runs here."""
+        from chalicelib.worker.deliver import go_on_with, new_course  # imported late, as above
+
+        course = new_course(self._tools, start, plan, given)
+        committed = await course.head.commit()
+        image = course.head.image
+        if committed.existed and image is not None:
+            _same_body(image, start)
+            return Entered(start.execution, is_new=False, image=image)
+        background.begin(lambda: go_on_with(course))
+        return Entered(start.execution, is_new=True, image=image)
 
     async def cancel(self, tenant: str, execution: str, message: str) -> Image:
         """Stop it; see `ports.Door`."""

@@ -10,7 +10,7 @@ from chalicelib.worker.budget import Budget, to_milliseconds
 from chalicelib.worker.deliver import Acknowledge, deliver
 from chalicelib.worker.tools import Tools
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("penstock.worker")
 
 LONGEST_PAUSE_SECONDS = 60
 """Between two tries of a message that could not be worked off."""

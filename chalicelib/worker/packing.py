@@ -1,6 +1,7 @@
 """Values on their way into a write: as text, and each text where its size says."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.engine.packs import Placement, place
@@ -35,7 +36,7 @@ class Packing:
         self.inline: dict[str, str] = {}
         self.packs: dict[str, str] = {}
         self.weight = weight
-        self._taken = image.inline if image is not None else {}
+        self._taken: Mapping[str, str] = image.inline if image is not None else {}
         self._ids = ids
         self._blobs = blobs
 

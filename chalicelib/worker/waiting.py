@@ -114,7 +114,7 @@ async def wait_for(tools: Tools, start: Start, knock: Knock, ends: Ends, backgro
     ended = ends.of(start.execution)
     budget = Budget(now + int(tools.settings.invocation_seconds * 1000))
     task = asyncio.get_running_loop().create_task(waiting.work(budget))
-    background.begin(task)
+    background.keep(task)
     try:
         return await waiting.until(task, ended)
     finally:
