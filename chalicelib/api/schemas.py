@@ -222,7 +222,7 @@ ANSWERS: Final[Mapping[str, dict[str, Json]]] = {
                 service=_MAYBE_TEXT,
                 title=_TEXT,
                 summary=_TEXT,
-                effect=_MAYBE_TEXT,
+                effect={"description": "What it does to the world; an object where that depends on a parameter."},
                 credential=_MAYBE_TEXT,
                 ports=_list(_TEXT),
             )

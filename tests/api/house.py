@@ -7,12 +7,15 @@ import json
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 
+import jsonschema
+
 from chalicelib.adapters.memory.blobs import MemoryBlobs
 from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.api.app import Api
 from chalicelib.api.auth import Caller, Role
 from chalicelib.api.request import Request, read_query
+from chalicelib.api.schemas import ANSWERS
 from chalicelib.api.times import to_milliseconds
 from chalicelib.api.tools import Settings, Tools
 from chalicelib.catalogue import entries
@@ -220,3 +223,15 @@ SIGNED = (
     "flow: shop\ntriggers:\n  placed:\n    uses: webhook\n    verify: {scheme: standard-webhooks, credential: hook}\n"
 )
 OPEN = "flow: shop\ntriggers:\n  placed:\n    uses: webhook\n    verify: none\n"
+
+
+def opened_hook(house):
+    """Publish a flow whose hook verifies nothing; return the hook's path."""
+    return house.publish(OPEN + STEPS)["triggers"][0]["url"].removeprefix("https://penstock.example")
+
+
+def conforms(answer, schema):
+    """Assert that an answer's body is what the description says; return it."""
+    described = {"$ref": f"#/components/schemas/{schema}", "components": {"schemas": ANSWERS}}
+    jsonschema.Draft202012Validator(described).validate(loaded(answer))
+    return loaded(answer)
