@@ -1,0 +1,80 @@
+"""The AWS front door: what `chalice deploy` deploys. Events in, answers out; every decision is made in the rooms.
+
+Three functions share this file: `app` answers HTTP, `worker` takes the queue's messages, `tick` is what schedules invoke.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from chalice.app import Chalice, SQSEvent
+
+if "chalice.cli" in sys.modules:  # we are being deployed
+    from infra import deploy_hooks
+
+    deploy_hooks.install(Path(__file__).parent)
+
+from chalicelib.adapters.clock import SystemClock
+from chalicelib.api.routes import TABLE
+from chalicelib.cloud.bridge import Bridge
+from chalicelib.cloud.gateway import from_gateway, to_gateway
+from chalicelib.cloud.logs import log_to_lambda
+from chalicelib.wiring_aws import OnAws, on_aws
+
+VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+STAGE = os.environ.get("PENSTOCK_STAGE", "dev")  # Chalice's command sets it from .chalice/config.json
+
+clock = SystemClock()
+bridge: Bridge[OnAws] = Bridge(lambda: on_aws(os.environ), clock)
+
+
+class Front(Chalice):
+    """Chalice deploys it; requests never pass through Chalice's own router, which turns bytes into text."""
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG002
+        """Answer an event of API Gateway; whatever goes wrong is an answer too."""
+        request = from_gateway(event, _now())
+        return to_gateway(bridge.run(lambda house: house.api(request)))
+
+
+def registered(**_: str) -> None:
+    """Stands for every route in Chalice's eyes; `Front` answers before Chalice would call it."""
+    raise AssertionError("Front answers every request itself")
+
+
+def _now() -> int:
+    return int(clock.now().timestamp() * 1000)
+
+
+app = Front(app_name="penstock")
+app.api.binary_types.append("*/*")  # the gateway hands every body over as the bytes that came
+
+# So that Chalice and the gateway know every address, and the last two those that do not exist: the 404 is ours, and so is
+# the 405, hence every verb everywhere.
+for path in dict.fromkeys([*(route.path for route in TABLE), "/", "/{proxy+}"]):
+    app.route(path, methods=VERBS, content_types=["*/*"], name="front")(registered)
+
+
+@app.on_sqs_message(queue=f"penstock-{STAGE}-jobs", batch_size=10, maximum_concurrency=20)
+def worker(event: SQSEvent) -> dict[str, Any]:
+    """Work off a batch of messages; those that must come again are named in the answer."""
+    from chalicelib.cloud.messages import read_batch
+
+    batch = read_batch(event.to_dict())
+    # A second is kept for the answer itself.
+    seconds = event.context.get_remaining_time_in_millis() / 1000 - 1
+    return batch.answer(bridge.run(lambda house: house.work(batch.received, seconds)))
+
+
+@app.lambda_function(name="tick")
+def tick(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
+    """A schedule's moment has come: {"tenant", "flow", "trigger", "at"}."""
+    from chalicelib.cloud.messages import read_tick
+
+    found = read_tick(event)
+    return {"execution": bridge.run(lambda house: house.tick(*found))}
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    log_to_lambda(os.environ["AWS_LAMBDA_FUNCTION_NAME"], os.environ)

@@ -1,0 +1,170 @@
+"""Where everything meets on AWS: the other half of `wiring`. What a delivery that is only accepted does not need is
+imported when it is first asked for: the listener and its engine, the client for flows, the scheduler."""
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from chalicelib import catalogue
+from chalicelib.adapters.aws.blobs import AwsBlobs
+from chalicelib.adapters.aws.client import Aws, Endpoints
+from chalicelib.adapters.aws.facts import AwsFacts
+from chalicelib.adapters.aws.keys import keys_from_environment, region_from_environment
+from chalicelib.adapters.aws.names import Names
+from chalicelib.adapters.aws.queue import AwsQueue
+from chalicelib.adapters.aws.settings import read_base_url
+from chalicelib.adapters.aws.versions import AwsVersions
+from chalicelib.adapters.clock import RandomIds, SystemClock
+from chalicelib.adapters.environment import EnvironmentCredentials
+from chalicelib.adapters.expressions import HereEvaluator
+from chalicelib.adapters.http import HttpClient, client_for_engine, client_for_flows
+from chalicelib.adapters.http_guard import EgressPolicy
+from chalicelib.api.app import Api
+from chalicelib.api.auth import AdminKeys, hashes_from
+from chalicelib.api.tools import Settings as ApiSettings
+from chalicelib.api.tools import Tools as ApiTools
+from chalicelib.errors import SettingError
+from chalicelib.signing.forms import AwsKeys
+from chalicelib.worker.budget import Budget, from_milliseconds, to_milliseconds
+from chalicelib.worker.door import FrontDoor
+from chalicelib.worker.ends import Ends
+from chalicelib.worker.plans import RememberedPlans
+from chalicelib.worker.tools import Settings, Tools
+
+if TYPE_CHECKING:
+    from chalicelib.flow.plan import Plan
+    from chalicelib.ports import Live, Received
+
+WAIT_SECONDS = 25.0
+"""How long a request waits for a result: API Gateway ends it after 29 s (quotas for REST APIs)."""
+
+
+class Cloud(NamedTuple):
+    """The way to AWS: whose calls, through what, to where, and what things are called there."""
+
+    http: HttpClient
+    keys: AwsKeys
+    endpoints: Endpoints
+    names: Names
+    aws: Aws
+
+
+class OnAws:
+    """One deployment as one process of its functions sees it."""
+
+    def __init__(self, environment: Mapping[str, str], cloud: Cloud, base_url: str) -> None:
+        """Put the house together; `on_aws` makes what it is handed."""
+        self._cloud = cloud
+        self._http = client_for_flows(EgressPolicy(_words(environment.get("PENSTOCK_ALLOW_PRIVATE", ""))))
+        aws, names = cloud.aws, cloud.names
+        self.clock = SystemClock()
+        self.ids = RandomIds()
+        self.blobs = AwsBlobs(aws, names.bucket)
+        self.queue = AwsQueue(aws, names.queue_url, self.blobs, self.clock)
+        self.versions = AwsVersions(aws, names.table, self.blobs)
+        self.plans = RememberedPlans(self.versions, catalogue.entries(), self.clock)
+        ends = Ends()
+        self.tools = Tools(
+            clock=self.clock,
+            ids=self.ids,
+            facts=AwsFacts(aws, names.table, self.clock),
+            queue=self.queue,
+            blobs=self.blobs,
+            http=self._http,
+            credentials=EnvironmentCredentials(environment),
+            evaluator=HereEvaluator(),
+            plans=self.plans,
+            build=catalogue.build,
+            settings=Settings(base_url=base_url),
+            announce=ends.announce,
+        )
+        self.door = FrontDoor(self.tools, ends)
+        self.api = Api(
+            ApiTools(
+                door=self.door,
+                plans=self.plans,
+                versions=self.versions,
+                facts=self.tools.facts,
+                blobs=self.blobs,
+                credentials=self.tools.credentials,
+                clock=self.clock,
+                ids=self.ids,
+                keys=AdminKeys(hashes_from(environment.get("PENSTOCK_ADMIN_KEY_HASH", ""))),
+                settings=ApiSettings(base_url=base_url, wait_seconds=WAIT_SECONDS),
+                on_published=self._published,
+            )
+        )
+
+    async def work(self, batch: "Sequence[Received]", seconds: float) -> "Sequence[Received]":
+        """Work off what an invocation with so many seconds left was handed; those that must come again."""
+        from chalicelib.worker.listener import work_batch
+
+        deadline = to_milliseconds(self.clock.now()) + int(seconds * 1000)
+        return await work_batch(self.tools, self.queue, batch, Budget(deadline))
+
+    async def tick(self, tenant: str, flow: str, trigger: str, planned: int) -> str | None:
+        """A schedule's moment (epoch milliseconds) has come; the execution's id, None where none is to be."""
+        from chalicelib.worker.ticks import tick
+
+        previous = await self._previous(tenant, flow, trigger, planned)
+        entered = await tick(self.door, self.plans, tenant, flow, trigger, planned, previous)
+        return entered.execution if entered is not None else None
+
+    async def forget_connections(self) -> None:
+        """Drop every pooled connection, as after a long freeze."""
+        await self._cloud.http.forget_connections()
+        await self._http.forget_connections()
+
+    async def _previous(self, tenant: str, flow: str, trigger: str, planned: int) -> int | None:
+        """The planned moment before this one; None where the published version did not stand yet."""
+        from chalicelib.kit.cron import previous_time, schedule_of
+
+        live = await self.plans.live(tenant, flow)
+        if live is None or not live.enabled:
+            return None
+        plan = await self.plans.plan(tenant, flow, live.version)
+        entry = plan.triggers.get(trigger)
+        if entry is None or entry.uses != "schedule":
+            return None
+        zone = str(entry.parameters.get("timezone") or plan.timezone)
+        before = previous_time(schedule_of(entry.parameters), from_milliseconds(planned), zone)
+        found = to_milliseconds(before)
+        return found if found >= live.published else None
+
+    async def _published(self, live: "Live", plan: "Plan") -> None:
+        from chalicelib.adapters.aws.schedules import SchedulerSchedules
+
+        cloud = self._cloud
+        schedules = SchedulerSchedules(cloud.http, cloud.keys, cloud.names, cloud.endpoints, self.clock)
+        await schedules.replace(live, plan)
+
+
+async def on_aws(environment: Mapping[str, str]) -> OnAws:
+    """The deployment that the environment names: `PENSTOCK_STAGE` and `PENSTOCK_ACCOUNT`, keys and region as Lambda
+    sets them, and what `infra/deploy_hooks.py` passes on.
+
+    Raises:
+        SettingError: something is missing or wrong; the message names it.
+        StoreError: the table cannot be read, and `PENSTOCK_URL` does not say where we are.
+    """
+    home = Path(environment.get("HOME", "/"))
+    region = region_from_environment(environment, home)
+    names = Names.of(_setting(environment, "PENSTOCK_STAGE"), _setting(environment, "PENSTOCK_ACCOUNT"), region)
+    endpoints = Endpoints(environment.get("AWS_ENDPOINT_URL"), environment.get("PENSTOCK_DYNAMODB_URL"))
+    http = client_for_engine(EgressPolicy.for_engine(endpoints.named()))
+    keys = keys_from_environment(environment, home)
+    aws = Aws(http, keys, region, endpoints, SystemClock(), jitter=random.random)
+    base_url = environment.get("PENSTOCK_URL") or await read_base_url(aws, names.table)
+    return OnAws(environment, Cloud(http, keys, endpoints, names, aws), base_url.rstrip("/"))
+
+
+def _setting(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name)
+    if not value:
+        raise SettingError(f"{name} is not set. Deploy again: `penstock deploy` and `chalice deploy` set it.")
+    return value
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in text.replace(",", " ").split())

@@ -1,0 +1,264 @@
+"""`make aws-local`: a whole deployment's life on a local AWS, on loopback, with no account; prints what it proved.
+
+The stack, `chalice deploy`, a signed webhook through the deployed zip and its queue, a join across invocations, a
+schedule's moment, a second deployment in place, and nothing left at the end. Ends with 1 at the first thing that is not
+so.
+"""
+
+import hashlib
+import hmac
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from infra import vendor
+from infra.deploy import deploy, destroy
+from tools.aws_local_world import HOOK_SECRET, World, machine, world
+
+STAGE = "story"
+ROOT = Path(__file__).parent.parent
+
+INTAKE = """
+flow: intake
+inputs: {total: {type: number}, who: {type: string}}
+triggers:
+  placed:
+    uses: webhook
+    verify: {scheme: github, credential: shop_hook}
+    inputs: {total: "${ $number(trigger.body.total) }", who: "${ trigger.body.who }"}
+steps:
+  doubled: {uses: set, with: {amount: "${ inputs.total * 2 }"}}
+  greeting: {uses: set, with: {text: "Hello ${ inputs.who }, ${ steps.doubled.amount }"}}
+output: {text: "${ steps.greeting.text }"}
+"""
+
+APART = """
+flow: apart
+triggers: {by_hand: {uses: manual}}
+steps:
+  first: {uses: http.request, with: {url: "{stub}/first"}}
+  left: {uses: http.request, run: apart, after: first, with: {url: "{stub}/left"}}
+  right: {uses: http.request, run: apart, after: first, with: {url: "{stub}/right"}}
+  join:
+    uses: http.request
+    after: [left, right]
+    with: {method: POST, url: "{stub}/join", json: {left: "${ steps.left.body.path }", right: "${ steps.right.body.path }"}}
+output: {path: "${ steps.join.body.path }"}
+"""
+
+NIGHTLY = """
+flow: nightly
+timezone: Europe/Berlin
+inputs: {planned: {type: string}}
+triggers:
+  night: {uses: schedule, with: {cron: "0 3 * * MON-FRI"}, inputs: {planned: "${ trigger.at }"}}
+steps:
+  note: {uses: set, with: {planned: "${ inputs.planned }"}}
+output: {planned: "${ steps.note.planned }"}
+"""
+
+
+def prove(sentence: str, holds: object, shown: object = "") -> None:
+    """Say that something holds; AssertionError, with what was seen instead, where it does not."""
+    if not holds:
+        raise AssertionError(f"not so: {sentence}. Seen: {str(shown)[:2000]}")
+    print(f"  ok  {sentence}", flush=True)
+
+
+def main() -> int:
+    """Tell the story; 0 where everything held."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line for every call
+    vendor.build_if_stale(ROOT, vendor.target_of({"PENSTOCK_ARCHITECTURE": machine()}), print)
+    with tempfile.TemporaryDirectory(prefix="penstock-story-") as scratch, world(STAGE, ROOT, Path(scratch)) as here:
+        for chapter in (_deploys, _publishes, _takes_a_webhook, _joins, _ticks, _deploys_again, _leaves_nothing):
+            print(chapter.__doc__, flush=True)
+            try:
+                chapter(here)
+            except AssertionError as error:
+                print(f"  NO  {error}", file=sys.stderr)
+                return 1
+    print("All of it held.")
+    return 0
+
+
+def _deploys(here: World) -> None:
+    """Deploying"""
+    planned = deploy(STAGE, project=here.project, plan_only=True, environment=here.environment, say=_quiet)
+    prove("the plan says what will be done", any("create the stack" in each for each in planned.steps), planned)
+    prove("a plan does nothing", _stacks(here) == [], _stacks(here))
+    done = deploy(STAGE, project=here.project, environment=here.environment, say=_indented)
+    prove("the stage is deployed, and reached by its stage `live`", done.url.endswith("/live"), done)
+    mappings = here.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    prove("the queue's mapping has ReportBatchItemFailures", _reports(mappings), mappings)
+    prove("it limits how many workers there are at once", "MaximumConcurrency" in str(mappings), mappings)
+    for name in ("api", "worker"):
+        found = here.client("lambda").get_function_recursion_config(FunctionName=here.names.function(name))
+        prove(f"{here.names.function(name)} may call itself by way of the queue", found["RecursiveLoop"] == "Allow", found)
+
+
+def _publishes(here: World) -> None:
+    """Publishing through the deployed API"""
+    prove("nobody gets in without a key", here.ask("GET", "/api/v1/flows").status == 401)
+    for name, text in (("intake", INTAKE), ("apart", APART), ("nightly", NIGHTLY)):
+        body = text.replace("{stub}", here.stub.url).encode()
+        answer = here.ask_as_admin("PUT", f"/api/v1/flows/{name}", body, "application/yaml")
+        prove(f"the flow {name} is checked and published", answer.status == 201, answer.body)
+    group = here.names.schedule_group
+    found = here.client("scheduler").list_schedules(GroupName=group)["Schedules"]
+    prove("its cron is a schedule of the stage's group", len(found) == 1, found)
+    schedule = here.client("scheduler").get_schedule(GroupName=group, Name=found[0]["Name"])
+    said = (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"])
+    prove("in the words and the time zone of the flow", said == ("cron(0 3 ? * 2-6 *)", "Europe/Berlin"), schedule)
+    prove("it invokes tick", schedule["Target"]["Arn"] == here.names.function_arn("tick"), schedule)
+
+
+def _takes_a_webhook(here: World) -> None:
+    """A signed webhook"""
+    body = json.dumps({"total": "12.5", "who": "Ada"}).encode()
+    signature = "sha256=" + hmac.new(HOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"content-type": "application/json", "x-github-delivery": "d-1", "x-hub-signature-256": signature}
+    refused = here.ask("POST", "/hooks/intake/placed", body + b" ", headers)
+    prove("another body under the same signature is refused", refused.status == 401, refused.body)
+    answer = here.ask("POST", "/hooks/intake/placed", body, headers)
+    prove("the deployed zip accepts it", answer.status == 202, answer.body)
+    execution = answer.json()["execution"]
+    prove("one message is in the queue", _waiting(here) == 1, _waiting(here))
+    prove("it reaches the worker of the same zip", here.deliver() == 1)
+    shown = _finished(here, execution)
+    prove("the execution is visible with its output", shown["output"] == {"text": "Hello Ada, 25"}, shown)
+    item = here.client("dynamodb").get_item(
+        TableName=here.names.table, Key={"pk": {"S": f"main#E#{execution}"}, "sk": {"S": "H"}}
+    )["Item"]
+    prove("it is finished in the table", item["st"] == {"S": "S"}, item)
+    again = here.ask("POST", "/hooks/intake/placed", body, headers)
+    prove("the same delivery again is the same execution", again.json()["execution"] == execution, again.body)
+    prove("and starts nothing", here.deliver() == 0)
+
+
+def _joins(here: World) -> None:
+    """A diamond whose steps run apart"""
+    answer = here.ask_as_admin("POST", "/api/v1/flows/apart/run", b"{}")
+    prove("it starts", answer.status in {200, 202}, answer.body)
+    delivered = here.deliver()
+    prove("its steps went through the queue", delivered >= 2, delivered)
+    _finished(here, answer.json()["execution"])
+    seen = dict(here.stub.requests)
+    prove(
+        "each step was carried out once, the join too", seen == {"/first": 1, "/left": 1, "/right": 1, "/join": 1}, seen
+    )
+
+
+def _ticks(here: World) -> None:
+    """A schedule's moment"""
+    moment = {"tenant": "main", "flow": "nightly", "trigger": "night", "at": "2026-11-20T02:00:00Z"}
+    first = here.invoke("tick", moment)["execution"]
+    here.deliver()
+    again = here.invoke("tick", moment)["execution"]
+    here.deliver()
+    prove("the same moment twice is one execution", first == again, (first, again))
+    shown = _finished(here, first)
+    prove("it knows its planned time", shown["output"] == {"planned": "2026-11-20T02:00:00.000Z"}, shown)
+    listed = here.ask_as_admin("GET", "/api/v1/executions?flow=nightly").json()
+    prove("the listing shows it once", [each["id"] for each in listed["items"]] == [first], listed)
+
+
+def _deploys_again(here: World) -> None:
+    """Deploying again"""
+    before, code = _addresses(here), _code(here)
+    here.environment.pop("PENSTOCK_CREDENTIAL_SHOP_HOOK")
+    page = here.project / "chalicelib" / "cloud" / "__init__.py"
+    page.write_text(page.read_text() + "\n# changed\n")
+    deploy(STAGE, project=here.project, environment=here.environment, say=_quiet)
+    prove("the gateway, the functions and the mapping are the same", _addresses(here) == before, _addresses(here))
+    prove("their code is the new one", not code & _code(here), code)
+    mappings = here.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    prove("the mapping still has ReportBatchItemFailures", _reports(mappings), mappings)
+    kept = here.client("lambda").get_function_configuration(FunctionName=here.names.function("api"))
+    variables = kept["Environment"]["Variables"]
+    prove("a secret that the caller did not name again is kept", "PENSTOCK_CREDENTIAL_SHOP_HOOK" in variables)
+    answer = here.ask_as_admin("GET", "/api/v1/flows")
+    prove("the flows are still there", len(answer.json()["items"]) == 3, answer.body)
+
+
+def _leaves_nothing(here: World) -> None:
+    """Destroying"""
+    destroy(STAGE, project=here.project, environment=here.environment, say=_quiet)
+    for kind, found in _leftovers(here).items():
+        prove(f"no {kind} is left", found == [], found)
+
+
+def _leftovers(here: World) -> dict[str, list[Any]]:
+    """Everything of ours that is still there, by kind."""
+    client = here.client
+    ours = here.names.prefix
+    roles = [each["RoleName"] for each in client("iam").list_roles()["Roles"]]
+    keys = [each["KeyId"] for each in client("kms").list_keys()["Keys"]]
+    states = {key: client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in keys}
+    groups: list[str] = [each["Name"] for each in client("scheduler").list_schedule_groups()["ScheduleGroups"]]
+    return {
+        "stack": _stacks(here),
+        "function": client("lambda").list_functions()["Functions"],
+        "event source mapping": client("lambda").list_event_source_mappings()["EventSourceMappings"],
+        "REST API": client("apigateway").get_rest_apis()["items"],
+        "role": [name for name in roles if name.startswith(ours)],
+        "queue": client("sqs").list_queues().get("QueueUrls", []),
+        "table": client("dynamodb").list_tables()["TableNames"],
+        "bucket": client("s3").list_buckets()["Buckets"],
+        "key that is not about to be deleted": [key for key, state in states.items() if state != "PendingDeletion"],
+        "alias of a key": [
+            each["AliasName"] for each in client("kms").list_aliases()["Aliases"] if ours in each["AliasName"]
+        ],
+        "schedule": client("scheduler").list_schedules()["Schedules"],
+        "schedule group": [name for name in groups if name.startswith(ours)],
+        "log group": client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{ours}")["logGroups"],
+    }
+
+
+def _finished(here: World, execution: str) -> Any:
+    shown = here.ask_as_admin("GET", f"/api/v1/executions/{execution}").json()
+    prove("the execution has succeeded", shown.get("status") == "succeeded", shown)
+    return shown
+
+
+def _stacks(here: World) -> list[str]:
+    found = here.client("cloudformation").list_stacks()["StackSummaries"]
+    return [each["StackName"] for each in found if each["StackStatus"] != "DELETE_COMPLETE"]
+
+
+def _waiting(here: World) -> int:
+    queues = here.client("sqs")
+    url = queues.get_queue_url(QueueName=here.names.queue)["QueueUrl"]
+    found = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    return int(found["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def _reports(mappings: list[dict[str, Any]]) -> bool:
+    return [each.get("FunctionResponseTypes") for each in mappings] == [["ReportBatchItemFailures"]]
+
+
+def _addresses(here: World) -> dict[str, list[str]]:
+    functions = here.client("lambda")
+    return {
+        "apis": [each["id"] for each in here.client("apigateway").get_rest_apis()["items"]],
+        "functions": sorted(each["FunctionArn"] for each in functions.list_functions()["Functions"]),
+        "mappings": [each["UUID"] for each in functions.list_event_source_mappings()["EventSourceMappings"]],
+    }
+
+
+def _code(here: World) -> set[str]:
+    return {each["CodeSha256"] for each in here.client("lambda").list_functions()["Functions"]}
+
+
+def _indented(line: str) -> None:
+    print(f"      {line}", flush=True)
+
+
+_quiet: Callable[[str], None] = lambda _: None  # noqa: E731
+
+
+if __name__ == "__main__":
+    sys.exit(main())
