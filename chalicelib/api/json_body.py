@@ -1,6 +1,7 @@
 """JSON that others send: read exactly or refused by name, and never more than a hundred levels deep."""
 
 import json
+from math import isfinite
 from typing import Final, NoReturn
 
 from chalicelib.api.content import BYTE_ORDER_MARK
@@ -59,9 +60,7 @@ def _refuse(_word: str) -> NoReturn:
 
 def _finite(text: str) -> float:
     number = float(text)
-    if number in {float("inf"), float("-inf")}:
-        raise _NotFinite
-    return number
+    return number if isfinite(number) else _refuse(text)
 
 
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)

@@ -1,6 +1,7 @@
 """Errors as answers: problem+json (RFC 9457), one shape for all of them."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Final, cast
 
 from chalicelib.api.request import Answer, json_bytes
@@ -68,7 +69,9 @@ def problem_to_json(one: Problem) -> Json:
 
 def _fact(value: object) -> Json:
     match value:
-        case None | bool() | int() | float() | str():
+        case float():
+            return value if isfinite(value) else None
+        case None | bool() | int() | str():
             return value
         case list() | tuple():
             return [_fact(each) for each in cast("Sequence[object]", value)]
