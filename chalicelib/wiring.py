@@ -6,7 +6,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chalicelib import catalogue
@@ -53,6 +53,16 @@ class EmbeddedSettings:
     wait_seconds: float = 25.0
     concurrency: int = 256
     """How many queued messages are worked off at once."""
+    step_by_step: bool = False
+    """Record each step as soon as it is done, whatever a flow's `durability` says: for whoever watches."""
+
+
+class StepByStepPlans(RememberedPlans):
+    """Plans whose every step is recorded by itself: more writes than the author asked for, never fewer."""
+
+    async def plan(self, tenant: str, flow: str, version: str) -> Plan:
+        """The plan of a version, with `durability: every`."""
+        return replace(await super().plan(tenant, flow, version), durability="every")
 
 
 class Embedded:
@@ -67,7 +77,8 @@ class Embedded:
         self.credentials = EnvironmentCredentials(settings.environment)
         self.ends = Ends()
         self.background = Background(settings.concurrency)
-        self.plans = RememberedPlans(store.versions, catalogue.entries(), self.clock, pointer_age=1_000)
+        plans = StepByStepPlans if settings.step_by_step else RememberedPlans
+        self.plans = plans(store.versions, catalogue.entries(), self.clock, pointer_age=1_000)
         self.tools = Tools(
             clock=self.clock,
             ids=self.ids,
