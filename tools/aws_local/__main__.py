@@ -31,6 +31,8 @@ def main() -> None:
         from moto import settings
 
         settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
+    # moto reads expressions by recursion, and a write of a hundred facts has long ones.
+    sys.setrecursionlimit(10_000)
     end_on_signals()
     if options.leashed:
         threading.Thread(target=_end_with_input, name="leash", daemon=True).start()

@@ -27,6 +27,9 @@ MOST_QUERIES = 256
 _PAGES_OF_A_DAY = 8
 """Read of one flow's one day for one page of a listing, where a status leaves most of it out."""
 
+_ROWS = 500
+"""Read at once where a status is asked for: a query's limit counts what is read, not what its filter lets through."""
+
 _SKEW = timedelta(minutes=5)
 """How far ahead another worker's clock may be."""
 
@@ -52,15 +55,17 @@ class _Window:
     newest: int
     oldest: int
     behind: _Place | None
+    rows: int
+    """Read at once where a status is asked for."""
 
 
-async def find_page(aws: Aws, table: str, listing: Listing, now: datetime) -> Page:
+async def find_page(aws: Aws, table: str, listing: Listing, now: datetime, *, rows: int = _ROWS) -> Page:
     """One page; `now` says where the newest executions may lie. See `AwsFacts.page`."""
     behind = None if listing.cursor is None else _place_behind(listing.cursor)
     flows = await find_flows(aws, table, listing.tenant, listing.flow)
     if not flows:
         return Page([], None)
-    window = _window(listing, flows, now, behind)
+    window = _window(listing, flows, now, behind, rows)
     asked, span = 0, 1
     day, last = day_of(window.newest), day_of(window.oldest)
     found: list[Summary] = []
@@ -93,7 +98,7 @@ def _place_behind(cursor: str) -> _Place:
     return started, execution
 
 
-def _window(listing: Listing, flows: Mapping[str, int], now: datetime, behind: _Place | None) -> _Window:
+def _window(listing: Listing, flows: Mapping[str, int], now: datetime, behind: _Place | None, rows: int) -> _Window:
     newest = int((now + _SKEW).timestamp() * 1000)
     if listing.until is not None:
         newest = min(newest, listing.until)
@@ -101,7 +106,7 @@ def _window(listing: Listing, flows: Mapping[str, int], now: datetime, behind: _
         newest = min(newest, behind[0])
     # A worker whose clock lags may have started one on the day before the flow was published.
     oldest = (day_of(min(flows.values())) - 1) * DAY
-    return _Window(newest, max(oldest, listing.since or 0, 0), behind)
+    return _Window(newest, max(oldest, listing.since or 0, 0), behind, rows)
 
 
 def _sorted(found: Sequence[Summary], slices: Sequence[_Slice]) -> list[Summary]:
@@ -157,7 +162,7 @@ async def _read_one(aws: Aws, table: str, partition: str, listing: Listing, wind
     if listing.status is not None:
         query["FilterExpression"] = "st=:s"
         values[":s"] = {"S": listing.status.value}
-        query["Limit"] = max(wanted, 500)  # the limit counts what is read, not what the filter lets through
+        query["Limit"] = max(wanted, window.rows)
     found: list[Summary] = []
     last: Item | None = None
     for _ in range(_PAGES_OF_A_DAY):

@@ -1,0 +1,176 @@
+"""What a write of the engine becomes: named conditions within DynamoDB's limits, meaning what `engine.conditions` says."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.adapters.aws.expressions import MOST_BYTES, MOST_OPERATORS
+from chalicelib.adapters.aws.updates import DueEntry, Layout, expression_of
+from chalicelib.adapters.aws.values import size_of
+from chalicelib.engine.conditions import allows, apply
+from chalicelib.engine.facts import Claimed, Done, How, fact_name
+from chalicelib.engine.records import Image, RecordKey, Status
+from chalicelib.engine.writes import (
+    ANYWHERE,
+    Applied,
+    Cancel,
+    Commit,
+    Exactly,
+    Finish,
+    Free,
+    NotDone,
+    Put,
+    Refused,
+)
+from chalicelib.errors import StoreError
+from tests.adapters.aws_writes import (
+    CANCELLED,
+    FAILED,
+    KEY,
+    NOW,
+    Chance,
+    creation,
+    names_of,
+    operators_in,
+    payload_of,
+    play,
+    same,
+)
+from tests.aws_place import Place
+from tools.aws_local.units import item_size
+
+
+def test_every_part_of_a_condition_has_a_name() -> None:
+    claim = Claimed("t", NOW + 9, 1)
+    done = Put(Done(How.SUCCEEDED, "done", 1, NOW, "i1"), Exactly(claim))
+    assert names_of(creation()) == ["absent"]
+    assert names_of(Commit(KEY, 0, NOW)) == ["readable", "epoch", "status"]
+    whole = Commit(KEY, 0, NOW, puts={"f0": done, "f1": Put(claim, Free())}, inline={"i1": "{}"}, next_check=NOW)
+    assert names_of(whole) == ["readable", "epoch", "status", "open", "exactly", "unnamed", "due later"]
+    assert names_of(whole, DueEntry.STAYS)[-1] == "due by then"
+    assert names_of(Commit(KEY, 0, NOW, next_check=NOW, finish=Finish(Status.SUCCEEDED))) == names_of(
+        Commit(KEY, 0, NOW)
+    )
+    assert names_of(Cancel(KEY, CANCELLED, NOW, NOW)) == ["cancellable", "due later"]
+
+
+@pytest.mark.parametrize("part", ["", "items"])
+@pytest.mark.parametrize("due", DueEntry)
+def test_the_operators_of_a_condition_are_counted_as_aws_counts_them(part: str, due: DueEntry) -> None:
+    chance = Chance(7, RecordKey("main", "0" * 26, part))
+    image: Image | None = None
+    for _ in range(60):
+        write = chance.write(image)
+        conditions = expression_of(write, due, Layout(16)).conditions
+        declared = sum(each.operators for each in conditions) + len(conditions) - 1
+        assert operators_in(payload_of(write, due)["ConditionExpression"]) == declared
+        image = apply(image, write) if allows(image, write) else image
+
+
+def test_a_head_of_a_finished_linear_flow_is_small(aws_url: str) -> None:
+    async def scene(here: Place) -> None:
+        done = {fact_name(n): Put(Done(How.SUCCEEDED, "done", 1, NOW + n, "i1"), NotDone()) for n in range(5)}
+        finish = Finish(Status.SUCCEEDED, "i2")
+        write = creation(
+            puts=done, finish=finish, inline={"i0": "{}", "i1": "{}", "i2": "{}"}, busy=NOW, expires=NOW // 1000
+        )
+        answer = await here.facts.write(write)
+        assert isinstance(answer, Applied)
+        (item,) = here.items()
+        assert answer.image.size == size_of(item) == item_size(item) < 600
+        assert here.aws.tally.write_units == 1
+        assert item["ttl"] == {"N": str(NOW // 1000)}
+        assert set(item).isdisjoint({"gp", "gs"})
+
+    play(aws_url, scene)
+
+
+def test_facts_cost_few_bytes_each(aws_url: str) -> None:
+    async def scene(here: Place) -> None:
+        await here.facts.write(creation())
+        before = here.items()[0]
+        puts = {fact_name(n): Put(Done(How.SUCCEEDED, "done", 1, NOW, "p0"), NotDone()) for n in range(100)}
+        await here.facts.write(Commit(KEY, 0, NOW, puts=puts))
+        after = here.items()[0]
+        assert (item_size(after) - item_size(before)) / 100 < 32
+
+    play(aws_url, scene)
+
+
+@pytest.mark.parametrize("kind", ["not done", "free", "exactly", "exactly in order", "mixed"])
+def test_a_hundred_facts_of_every_guard_fit_into_one_write(aws_url: str, kind: str) -> None:
+    """Also where every fact lies three loops deep, which makes the longest names."""
+    claim = Claimed("t" * 26, NOW + 9_999, 1)
+    done = Done(How.SUCCEEDED, "done", 1, NOW, "p" + "t" * 26)
+
+    def put(number: int) -> tuple[Put, Put]:
+        """What lies there, and what is to take its place."""
+        which = ("not done", "free", "exactly")[number % 3] if kind == "mixed" else kind
+        match which:
+            case "not done":
+                return Put(claim, Free()), Put(done, NotDone(), numbered=True)
+            case "free":
+                return Put(Claimed("s" * 26, NOW, 1), Free()), Put(claim, Free())
+            case "exactly in order":
+                return Put(done, NotDone(), numbered=True), Put(done, Exactly(replace(done, order=0)))
+            case _:
+                return Put(claim, Free()), Put(done, Exactly(claim), numbered=True)
+
+    async def scene(here: Place) -> None:
+        names = [fact_name(1000 + number, (number, 9999, 12345)) for number in range(100)]
+        pairs = {name: put(number) for number, name in enumerate(names)}
+        first = await here.facts.write(creation(puts={name: pair[0] for name, pair in pairs.items()}))
+        assert isinstance(first, Applied)
+        inline = {f"i{number}": "{}" for number in range(3)}
+        write = Commit(
+            KEY, 0, NOW + 1, puts={name: pair[1] for name, pair in pairs.items()}, allowed=frozenset({*ANYWHERE}),
+            inline=inline, next_check=NOW, ending=FAILED, busy=NOW,
+        )  # fmt: skip
+        if kind == "exactly in order":
+            with pytest.raises(StoreError, match="too much for one write"):
+                await here.facts.write(write)
+            return
+        payload = payload_of(write)
+        assert len(payload["ConditionExpression"]) <= MOST_BYTES
+        assert len(payload["UpdateExpression"]) <= MOST_BYTES
+        assert operators_in(payload["ConditionExpression"]) <= MOST_OPERATORS
+        answer = await here.facts.write(write)
+        assert isinstance(answer, Applied)
+        assert same(answer.image, apply(first.image, write))
+
+    play(aws_url, scene)
+
+
+@pytest.mark.parametrize("part", ["", "items"])
+def test_every_write_means_what_the_engine_says_it_means(
+    aws_url: str, part: str, record_property: Callable[[str, object], None]
+) -> None:
+    met: Counter[str] = Counter()
+
+    async def walk(here: Place, seed: int) -> None:
+        key = RecordKey("main", f"{seed:026d}", part)
+        chance = Chance(seed, key)
+        image: Image | None = None
+        for _ in range(14):
+            write = chance.write(image)
+            answer = await here.facts.write(write)
+            expected = apply(image, write) if allows(image, write) else image
+            verdict = "applied" if allows(image, write) else "refused"
+            assert isinstance(answer, Applied if verdict == "applied" else Refused), (image, write, answer)
+            assert same(answer.image, expected), (image, write, answer)
+            assert same(await here.facts.read(key), expected), (image, write)
+            met[f"{type(write).__name__} {verdict}"] += 1
+            image = answer.image
+
+    async def scene(here: Place) -> None:
+        for start in range(0, 48, 8):
+            await asyncio.gather(*(walk(here, seed) for seed in range(start, start + 8)))
+
+    play(aws_url, scene)
+    assert all(met[f"{kind} {verdict}"] >= 15 for kind in ("Commit", "Cancel") for verdict in ("applied", "refused")), (
+        met
+    )
+    record_property("covered", f"table writes against the engine ({part or 'heads'}): {dict(sorted(met.items()))}")
