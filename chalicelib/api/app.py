@@ -58,7 +58,7 @@ class Api:
             raise NotFoundError("There is nothing at this address. GET /api/v1/openapi.json lists what there is.")
         method = request.method
         route = match.routes.get("GET" if method == "HEAD" else method)
-        if route is None or (method == "HEAD" and route.is_hook):
+        if route is None:
             methods = allowed(match.routes)
             if method == "OPTIONS":
                 return Answer(204, (("allow", ", ".join(methods)),))

@@ -66,6 +66,7 @@ def test_json_may_be_a_hundred_levels_deep_and_no_deeper():
     deepest = b"[" * 100 + b"]" * 100
     body_of(deepest, "application/json")
     body_of(b'["' + b"[" * 500 + b'"]', "application/json")
+    body_of(b"[" * 99 + b"[],[]" + b"]" * 99, "application/json")
     body_of(b"[" + b"[]," * 500 + b"[]]", "application/json")
     with pytest.raises(BodyUnreadableError, match="100 levels"):
         body_of(b"[" + deepest + b"]", "application/json")

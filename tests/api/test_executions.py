@@ -145,6 +145,13 @@ def test_an_execution_that_there_is_not_is_not_found(house, name):
         refused(house.send("POST", f"/api/v1/executions/{name}/{verb}", role="operator"), 404, "not_found")
 
 
+def test_a_name_that_no_execution_has_is_never_looked_up(house):
+    for name in (f"{ID}\n", f"{ID}#H"):
+        house.door.details_of[name] = details(name, Status.RUNNING)
+    for name in (f"{ID}%0a", f"{ID}%23H"):
+        refused(get(house, f"/{name}"), 404, "not_found")
+
+
 def test_cancelling_says_why_and_what_becomes_of_it(house):
     house.door.details_of[ID] = details(ID, Status.RUNNING)
     answer = house.send("POST", f"/api/v1/executions/{ID}/cancel", {"message": "Wrong customer."}, role="operator")

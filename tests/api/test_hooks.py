@@ -264,7 +264,7 @@ def test_a_trigger_without_a_token_of_its_own_is_closed():
     live = house.versions._live["main", "shop"]
     house.versions._live["main", "shop"] = type(live)("main", "shop", live.version, True, 0, live.rev)
     house.plans.forget("main", "shop")
-    refused(deliver(house, headers={}, target=target.rpartition("/")[0] + "/"), 404, "not_found")
+    refused(deliver(house, headers={}, target="/hooks/shop/placed"), 404, "not_found")
     refused(deliver(house, headers={}, target=target), 404, "not_found")
 
 
@@ -348,6 +348,15 @@ def test_another_tenants_hook_lies_under_its_own_path():
     house.versions._live["acme", "shop"] = type(live)("acme", "shop", live.version, True, 0, 1)
     assert deliver(house, target="/t/acme/hooks/shop/placed").status == 202
     assert house.door.knocks[0].tenant == "acme"
+
+
+def test_a_tenant_that_could_be_mistaken_for_a_part_of_a_key_is_never_looked_up():
+    house = House()
+    house.publish(SIGNED + STEPS)
+    live = house.versions._live["main", "shop"]
+    house.versions._texts["main#x", "shop"] = house.versions._texts["main", "shop"]
+    house.versions._live["main#x", "shop"] = type(live)("main#x", "shop", live.version, True, 0, 1)
+    refused(deliver(house, target="/t/main%23x/hooks/shop/placed"), 404, "not_found")
 
 
 @pytest.mark.parametrize(
