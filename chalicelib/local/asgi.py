@@ -1,16 +1,28 @@
 """The embedded server's border: an ASGI request becomes a request value, an answer value goes back."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from chalicelib.api.app import Api
-from chalicelib.api.request import Request, read_query
+from chalicelib.api.request import Answer, Request, read_query
 from chalicelib.ports import Clock
 from chalicelib.worker.budget import to_milliseconds
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+_TEXT: Final = (
+    ("content-type", "text/plain; charset=utf-8"),
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+)
+_ROOT: Final = b"""This is a Penstock server.
+
+The API is described at /api/v1/openapi.json, and takes `Authorization: Bearer <key>`.
+On the command line: penstock flows list
+"""
 
 
 class ClientLeftError(Exception):
@@ -36,15 +48,15 @@ class AsgiApp:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = to_milliseconds(self._clock.now())
-        try:
-            body = await _body(receive, self._api.largest_body)
-        except ClientLeftError:
-            return
         raw: list[tuple[bytes, bytes]] = scope["headers"]
         pairs = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in raw)
         headers: dict[str, str] = {}
         for name, value in pairs:
             headers.setdefault(name, value)
+        try:
+            body = await _body(receive, self._api.largest_body, headers.get("content-length", ""))
+        except ClientLeftError:
+            return
         path = scope.get("raw_path") or scope["path"].encode()
         query = scope["query_string"].decode("latin-1")
         client = scope.get("client")
@@ -59,7 +71,7 @@ class AsgiApp:
             pairs,
             query,
         )
-        answer = await self._api(request)
+        answer = await self._api(request) if request.path != "/" else root(request)
         out = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers]
         if answer.header("content-length") is None and answer.status not in {204, 304}:
             out.append((b"content-length", str(len(answer.body)).encode()))
@@ -67,8 +79,20 @@ class AsgiApp:
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
 
 
-async def _body(receive: Receive, limit: int) -> bytes:
-    """The whole body, or one byte more than the limit of it: the API then refuses it."""
+def root(request: Request) -> Answer:
+    """Where to go from the address itself, for whoever opens it in a browser; it tells nothing that needs a key."""
+    if request.method not in {"GET", "HEAD"}:
+        return Answer(405, (*_TEXT, ("allow", "GET, HEAD")), b"Nothing is done here. See /api/v1/openapi.json\n")
+    return Answer(200, (*_TEXT, ("content-length", str(len(_ROOT)))), b"" if request.method == "HEAD" else _ROOT)
+
+
+async def _body(receive: Receive, limit: int, announced: str) -> bytes:
+    """The whole body, or one byte more than the limit of it: the API then refuses it.
+
+    Of a body that is announced as too large nothing is read: the API refuses it by what is announced.
+    """
+    if announced.isdecimal() and int(announced[:20]) > limit:
+        return b""
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientLeftError
