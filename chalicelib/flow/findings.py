@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chalicelib.errors import Problem
-from chalicelib.flow.text import Document
 from chalicelib.flow.values import Json, Pointer
+
+if TYPE_CHECKING:  # who fits inputs at run time reads no file
+    from chalicelib.flow.text import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class Finding:
     at_key: bool = False
     """Whether the key is at fault rather than its value."""
 
-    def in_document(self, document: Document) -> Problem:
+    def in_document(self, document: "Document") -> Problem:
         """The same mistake with its line and column."""
         place = document.keys.get(self.pointer) if self.at_key else None
         place = place or document.place(self.pointer, self.offset)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,8 @@ class Stream:
 
     def uuid(self) -> str:
         """The next random UUID (version 4)."""
+        from uuid import UUID  # imported late: it asks the system about itself, and few expressions want one
+
         return str(UUID(bytes=self._block()[:16], version=4))
 
     def _block(self) -> bytes:

@@ -1,7 +1,6 @@
 """How messages about data speak of it: by its kind and its keys, never by its values."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from chalicelib.flow.paths import Missing
 from chalicelib.flow.values import Json
@@ -43,6 +42,8 @@ def list_keys(keys: Iterable[str]) -> str:
 
 def closest(name: str, names: Iterable[str]) -> str | None:
     """The name that was probably meant, if one is near enough."""
+    from difflib import get_close_matches  # imported late: only mistakes need it
+
     near = get_close_matches(name, list(names)[:500], n=1, cutoff=0.6)
     return _printable(near[0]) if near else None
 

@@ -1,6 +1,5 @@
 """What AWS answers, read: error names out of JSON and XML, and the one table from them to our errors."""
 
-import html
 import json
 import re
 from dataclasses import dataclass
@@ -126,4 +125,8 @@ def _read_object(text: bytes) -> dict[str, Any]:
 
 def _element(text: str, name: str) -> str:
     found = re.search(rf"<{name}>([^<]*)</{name}>", text)
-    return html.unescape(found[1]) if found else ""
+    if found is None:
+        return ""
+    import html  # imported late: its table of entities is long, and S3 rarely says no
+
+    return html.unescape(found[1])
