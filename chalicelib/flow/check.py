@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from chalicelib.errors import FlowCheckError, FlowTextError, Problem
+from chalicelib.flow.canonical_json import to_json
 from chalicelib.flow.check_expressions import check_expressions, check_trigger_inputs
 from chalicelib.flow.check_inputs import check_inputs
 from chalicelib.flow.check_loops import check_loops
@@ -23,7 +24,7 @@ from chalicelib.flow.order import in_order
 from chalicelib.flow.reading_steps import read_model
 from chalicelib.flow.sources import Scope, Source, scopes_of, sources_of
 from chalicelib.flow.spots import spots_of, texts_of, uses_of
-from chalicelib.flow.text import Document, to_json
+from chalicelib.flow.text import Document
 
 SCHEMES = ("basic", "github", "hmac", "shopify", "slack", "standard-webhooks", "stripe", "token")
 """The verification schemes where nobody says otherwise (design 6); whoever publishes passes all that `signing` has."""

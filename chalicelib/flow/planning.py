@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from chalicelib.flow.canonical_json import to_json
 from chalicelib.flow.entries import Catalogue, effect_of, find_entry
 from chalicelib.flow.model import FlowModel, StepModel, TriggerModel
 from chalicelib.flow.needs import Wired, wire
@@ -25,7 +26,6 @@ from chalicelib.flow.spots import (
 )
 from chalicelib.flow.targets import CONDITION, TEXT, UNTYPED, Target
 from chalicelib.flow.templates import Template, compile_template
-from chalicelib.flow.text import to_json
 from chalicelib.flow.values import Json
 
 NO_VARS: Mapping[str, Json] = {}

@@ -4,11 +4,11 @@ What goes wrong is a FlowTextError whose problems name file, line, column, what 
 when the first YAML is read; JSON needs nothing but the standard library.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chalicelib.errors import FlowTextError
+from chalicelib.flow.canonical_json import to_json
 from chalicelib.flow.text_json import read_json_text
 from chalicelib.flow.text_places import place_within
 from chalicelib.flow.text_source import open_source
@@ -72,21 +72,6 @@ def read_json(text: str | bytes, name: str) -> Document:
     """
     source, data, keys, values = read_json_text(text, name)
     return Document(name, data if isinstance(data, dict) else {}, keys, values, source.text)
-
-
-def to_json(data: Json) -> str:
-    """Write the text that a version's hash is made of: the author's key order, no spaces, characters as they are.
-
-    Whole numbers are exact, floats as `repr` writes them. FlowTextError for what JSON cannot say: NaN, infinities,
-    half characters.
-    """
-    try:
-        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        text.encode("utf-8")
-    except (ValueError, TypeError, RecursionError) as error:
-        reason = "half a character stands in a text" if isinstance(error, UnicodeError) else str(error)
-        raise FlowTextError(f"This cannot be written as JSON: {reason}.") from error
-    return text
 
 
 def to_yaml(data: Json) -> str:
