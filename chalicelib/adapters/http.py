@@ -139,10 +139,12 @@ def client_for_engine(
 def trusted_certificates() -> ssl.SSLContext:
     """The TLS settings of every call: the authorities in certifi's list, or where SSL_CERT_FILE points."""
     import os
+    from importlib.util import find_spec
 
-    import certifi
-
-    return ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
+    # Only the list is wanted: importing certifi brings archives and temporary files along, 5 ms of a cold start.
+    found = find_spec("certifi")
+    beside = os.path.join(os.path.dirname(found.origin), "cacert.pem") if found and found.origin else None  # noqa: PTH118, PTH120
+    return ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or beside)
 
 
 async def _exchange(transport: Transport, outgoing: Outgoing, limit: int) -> HttpAnswer:
