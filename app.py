@@ -5,15 +5,18 @@ Three functions share this file: `app` answers HTTP, `worker` takes the queue's 
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
+
+from chalicelib.cloud import precompiled
+
+precompiled.use(os.path.dirname(__file__))  # noqa: PTH120  before anything defines a dataclass
 
 from chalice.app import Chalice, SQSEvent
 
 if "chalice.cli" in sys.modules:  # we are being deployed
     from infra import deploy_hooks
 
-    deploy_hooks.install(Path(__file__).parent)
+    deploy_hooks.install(os.path.dirname(__file__))  # noqa: PTH120
 
 from chalicelib.adapters.clock import SystemClock
 from chalicelib.api.routes import TABLE

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.adapters.aws.names import Names
-from infra import packaging, vendor
+from infra import packaging, precompile, vendor
 
 _MAPPING_CALLS = frozenset({"create_event_source_mapping", "update_event_source_mapping"})
 _FUNCTION_CALLS = frozenset({"create_function", "update_function_configuration"})
@@ -38,8 +38,9 @@ class DeployError(Exception):
     """The deployment cannot go on; the message says what to do."""
 
 
-def install(project: Path) -> None:
+def install(folder: str) -> None:
     """Put everything into Chalice's own classes; called once, before Chalice makes its clients."""
+    project = Path(folder).resolve()
     from chalice import awsclient, config
     from chalice.deploy import packager
 
@@ -52,7 +53,7 @@ def install(project: Path) -> None:
     if _command() in _BUILDING_COMMANDS:
         try:
             vendor.build_if_stale(project, target, _say)
-        except vendor.VendorError as error:
+        except (vendor.VendorError, precompile.PrecompileError) as error:
             _say(f"Nothing was deployed. {error}")
             raise SystemExit(2) from error
 

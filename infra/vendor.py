@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra import precompile
+
 FOLDER = "vendor"
 REQUIREMENTS = "infra/requirements-lambda.txt"
 _STAMP = ".built"
@@ -71,12 +73,18 @@ def is_stale(project: Path, target: Target) -> bool:
 
 
 def build_if_stale(project: Path, target: Target, say: Callable[[str], None]) -> bool:
-    """Build `vendor/` unless it is current; returns whether it was built. Raises VendorError."""
-    if not is_stale(project, target):
-        return False
-    say(f"Building {FOLDER}/ for Python {target.python} on {target.machine}.")
-    build(project, target)
-    return True
+    """Build `vendor/` unless it is current, and bring what is compiled of our own up to date; whether it was built.
+
+    Raises:
+        VendorError: see `build`.
+        PrecompileError: our own modules cannot be imported.
+    """
+    wanted = is_stale(project, target)
+    if wanted:
+        say(f"Building {FOLDER}/ for Python {target.python} on {target.machine}.")
+        build(project, target)
+    precompile.refresh(project, project / FOLDER)
+    return wanted
 
 
 def build(project: Path, target: Target) -> None:
