@@ -78,7 +78,7 @@ class Chance:
         return pick.choice(
             [
                 Done(pick.choice(list(How)), "done", pick.randint(1, 2), NOW, pick.choice(["", "i1", "p1"])),
-                Claimed(pick.choice("tu"), NOW + pick.choice([-5, 0, 1, 500]), 1),
+                Claimed(pick.choice("tu"), NOW + pick.choice([-5, 0, 0, 1, 1, 500]), 1),
                 Retrying(NOW + 5, 1, "http_503", pick.choice(["", "p1"])),
                 Waiting("timer", NOW + 5, NOW),
             ]
@@ -87,18 +87,20 @@ class Chance:
     def put(self, image: Image | None, name: str) -> Put:
         pick = self.random
         present = image.facts.get(name) if image else None
-        exact = present if present is not None and pick.random() < 0.7 else self.fact()
-        guard = pick.choice([NotDone(), Free(), Exactly(exact)])
+        exact = present if present is not None and pick.random() < 0.8 else self.fact()
+        if isinstance(exact, Done) and pick.random() < 0.2:  # one that differs in its commit order alone
+            exact = replace(exact, order=pick.choice([-1, 0, exact.order + 1]))
+        guard = pick.choice([NotDone(), Free(), Free(), Exactly(exact)])
         return Put(self.fact(), guard, numbered=pick.random() < 0.4)
 
     def write(self, image: Image | None) -> Write:
         pick = self.random
-        now = NOW + pick.choice([0, 1, 400])
-        if pick.random() < 0.12:
+        now = NOW + pick.choice([0, 0, 1, 1, 400])
+        if pick.random() < 0.08:
             return Cancel(self.key, pick.choice([CANCELLED, FAILED]), now, NOW + pick.randint(-3, 3))
         creates = image is None if pick.random() < 0.9 else image is not None
-        names = pick.sample(["f0", "f1", "fa_0.1", "fzz"], pick.randint(0, 3))
-        ending = FAILED if pick.random() < 0.1 else None
+        names = pick.sample(["f0", "f1", "fa_0.1", "fzz"], pick.choice([0, 1, 1, 1, 2, 3]))
+        ending = pick.choice([FAILED, CANCELLED]) if pick.random() < 0.1 else None
         finish = None
         if pick.random() < 0.12:
             status = pick.choice([Status.SUCCEEDED, Status.FAILED, Status.CANCELLED])
@@ -112,7 +114,7 @@ class Chance:
             more["allowed"] = frozenset(status for status in more["allowed"] if not status.is_terminal)
         return Commit(
             self.key,
-            0 if pick.random() < 0.9 else 1,
+            0 if pick.random() < 0.95 else 1,
             now,
             birth=replace(BIRTH, started=now) if creates and self.key.is_head else None,
             creates=creates and not self.key.is_head,

@@ -154,23 +154,23 @@ def test_every_write_means_what_the_engine_says_it_means(
         key = RecordKey("main", f"{seed:026d}", part)
         chance = Chance(seed, key)
         image: Image | None = None
-        for _ in range(14):
+        for _ in range(20):
             write = chance.write(image)
             answer = await here.facts.write(write)
             expected = apply(image, write) if allows(image, write) else image
             verdict = "applied" if allows(image, write) else "refused"
             assert isinstance(answer, Applied if verdict == "applied" else Refused), (image, write, answer)
             assert same(answer.image, expected), (image, write, answer)
-            assert same(await here.facts.read(key), expected), (image, write)
             met[f"{type(write).__name__} {verdict}"] += 1
             image = answer.image
+        assert await here.facts.read(key) == image
 
     async def scene(here: Place) -> None:
-        for start in range(0, 48, 8):
+        for start in range(0, 32, 8):
             await asyncio.gather(*(walk(here, seed) for seed in range(start, start + 8)))
 
     play(aws_url, scene)
-    assert all(met[f"{kind} {verdict}"] >= 15 for kind in ("Commit", "Cancel") for verdict in ("applied", "refused")), (
+    assert all(met[f"{kind} {verdict}"] >= 8 for kind in ("Commit", "Cancel") for verdict in ("applied", "refused")), (
         met
     )
     record_property("covered", f"table writes against the engine ({part or 'heads'}): {dict(sorted(met.items()))}")
