@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.adapters.aws.addresses import record_key
-from chalicelib.adapters.aws.updates import DueEntry, Layout, expression_of
+from chalicelib.adapters.aws.updates import DueEntry, expression_of
 from chalicelib.engine.facts import Claimed, Done, Fact, How, Retrying, Waiting
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 from chalicelib.engine.writes import (
@@ -42,11 +42,11 @@ def creation(**others: Any) -> Commit:
 
 
 def payload_of(write: Write, due: DueEntry = DueEntry.MOVES) -> dict[str, Any]:
-    return expression_of(write, due, Layout(16)).to_payload("table", record_key(write.key), "it")
+    return expression_of(write, due, 16).to_payload("table", record_key(write.key), "it")
 
 
 def names_of(write: Write, due: DueEntry = DueEntry.MOVES) -> list[str]:
-    return [condition.name for condition in expression_of(write, due, Layout(16)).conditions]
+    return [condition.name for condition in expression_of(write, due, 16).conditions]
 
 
 def operators_in(condition: str) -> int:

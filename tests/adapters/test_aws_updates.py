@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.adapters.aws.expressions import MOST_BYTES, MOST_OPERATORS
-from chalicelib.adapters.aws.updates import DueEntry, Layout, expression_of
+from chalicelib.adapters.aws.updates import DueEntry, expression_of
 from chalicelib.adapters.aws.values import size_of
 from chalicelib.engine.conditions import allows, apply
 from chalicelib.engine.facts import Claimed, Done, How, fact_name
@@ -64,7 +64,7 @@ def test_the_operators_of_a_condition_are_counted_as_aws_counts_them(part: str, 
     image: Image | None = None
     for _ in range(60):
         write = chance.write(image)
-        conditions = expression_of(write, due, Layout(16)).conditions
+        conditions = expression_of(write, due, 16).conditions
         declared = sum(each.operators for each in conditions) + len(conditions) - 1
         assert operators_in(payload_of(write, due)["ConditionExpression"]) == declared
         image = apply(image, write) if allows(image, write) else image

@@ -13,19 +13,13 @@ from chalicelib.adapters.aws.addresses import (
     pack_key,
     record_key,
 )
-from chalicelib.adapters.aws.answers import ConditionRefusedError
 from chalicelib.adapters.aws.client import Aws
 from chalicelib.adapters.aws.records import image_of
-from chalicelib.adapters.aws.updates import DueEntry, Layout, expression_of, moves_due_entry
-from chalicelib.adapters.aws.values import VERSION, check_version, number, number_in, text, text_in
-from chalicelib.engine.conditions import allows
+from chalicelib.adapters.aws.values import check_version, number_in, text_in
 from chalicelib.engine.records import Image, RecordKey
-from chalicelib.engine.writes import Answer, Applied, Commit, Refused, Write
-from chalicelib.errors import CutOffError, NotFoundError, StoreError, TimedOutError
+from chalicelib.engine.writes import Answer, Write
+from chalicelib.errors import NotFoundError
 from chalicelib.ports import Clock, Listing, Page
-
-_TRIES = 8
-"""How often a write may find the due entry moved while it was on its way; only the sweeper moves it later."""
 
 _MOST_KEYS = 100
 """In one BatchGetItem (its API reference)."""
@@ -39,7 +33,7 @@ class AwsFacts:
         self._aws = aws
         self._table = table
         self._clock = clock
-        self._layout = Layout(partitions)
+        self._partitions = partitions
 
     async def write(self, write: Write) -> Answer:
         """Carry the write out, or bring the record back as it is.
@@ -48,54 +42,10 @@ class AwsFacts:
             TimedOutError, CutOffError: nobody knows whether it took place.
             StoreError: it certainly did not; also for a record over 400 KB, and one of a later version.
         """
-        if isinstance(write, Commit) and write.packs:
-            await self._put_packs(write)
-        due = DueEntry.MOVES
-        for _ in range(_TRIES):
-            answer = await self._update(write, due)
-            image = answer.image
-            if isinstance(answer, Applied) or image is None:
-                return answer
-            if not moves_due_entry(write) or not allows(image, write):
-                return answer
-            # Nothing but the due entry stood in the way: the same again, by what the record says of it.
-            is_early = image.next_check is not None and image.next_check <= (write.next_check or 0)
-            if is_early is (due is DueEntry.STAYS):
-                return answer
-            due = DueEntry.STAYS if is_early else DueEntry.MOVES
-        raise StoreError(f"the due entry of execution {write.key.execution} did not hold still in {_TRIES} tries")
+        # Imported late, as below: who accepts a delivery writes no record.
+        from chalicelib.adapters.aws.writing import Writing
 
-    async def _update(self, write: Write, due: DueEntry) -> Answer:
-        key = write.key
-        what = f"execution {key.execution}"
-        payload = expression_of(write, due, self._layout).to_payload(self._table, record_key(key), what)
-        try:
-            answer = await self._aws.dynamodb("UpdateItem", payload)
-        except ConditionRefusedError as refused:
-            return Refused(None if refused.item is None else image_of(key, refused.item))
-        except StoreError as error:
-            raise _named(error, what) from error
-        return Applied(image_of(key, answer["Attributes"]))
-
-    async def _put_packs(self, commit: Commit) -> None:
-        """Before the record names them; the same pack twice is one pack."""
-        puts = [self._put_pack(commit, name, content) for name, content in commit.packs.items()]
-        try:
-            await asyncio.gather(*puts)
-        except (TimedOutError, CutOffError) as error:
-            where = f"execution {commit.key.execution}"
-            raise StoreError(
-                f"{where}: its values could not be stored ({error.detail}); nothing names them."
-            ) from error
-
-    async def _put_pack(self, commit: Commit, name: str, content: str) -> None:
-        item: Item = {**pack_key(commit.key, name), "v": VERSION, "t": text(content)}
-        if commit.expires:
-            item["ttl"] = number(commit.expires)
-        try:
-            await self._aws.dynamodb("PutItem", {"TableName": self._table, "Item": item})
-        except StoreError as error:
-            raise _named(error, f"pack {name} of execution {commit.key.execution}") from error
+        return await Writing(self._aws, self._table, self._partitions).carry_out(write)
 
     async def read(self, key: RecordKey) -> Image | None:
         """The record now, strongly consistent."""
@@ -120,14 +70,14 @@ class AwsFacts:
         A page may be empty and still have a cursor: then nothing was found in the days it looked at, and there are
         more. Raises UsageError for a cursor that is none of ours.
         """
-        # Imported late: the delivery of a hook lists nothing.
+        # Imported late: who accepts a delivery lists nothing.
         from chalicelib.adapters.aws.pages import find_page
 
         return await find_page(self._aws, self._table, listing, self._clock.now())
 
     async def unfinished(self, limit: int) -> Sequence[tuple[RecordKey, int]]:
         """Heads that still have a due entry, with their epoch; the earliest due first."""
-        partitions = range(self._layout.partitions)
+        partitions = range(self._partitions)
         found = await asyncio.gather(*(self._due_in(str(partition), limit) for partition in partitions))
         due = sorted((entry for entries in found for entry in entries), key=lambda entry: number_in(entry, "gs"))
         heads: list[tuple[RecordKey, int]] = []
@@ -169,10 +119,3 @@ class AwsFacts:
                     epochs[item["pk"]["S"]] = number_in(item, "ep")
             asked = answer.get("UnprocessedKeys") or {}
         return epochs
-
-
-def _named(error: StoreError, what: str) -> StoreError:
-    """DynamoDB's complaint about a size says so in words alone (API reference, ValidationException)."""
-    if error.facts.get("aws_code") == "ValidationException" and "size" in error.detail.lower():
-        return StoreError(f"{what}: it would be larger than the 400 KB that DynamoDB takes. Nothing was written.")
-    return error

@@ -1,6 +1,5 @@
 """A write of the engine as one conditional UpdateItem: what it sets, and under which named conditions."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
 
@@ -35,13 +34,6 @@ class DueEntry(Enum):
     """It is early enough; refused where it is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where due entries go: over how many partitions. Raise it at any time; lower it only when no entry is left."""
-
-    partitions: int
-
-
 def creates(write: Write) -> bool:
     """Whether the write stands for a record that must not exist yet."""
     return isinstance(write, Commit) and (write.birth is not None or write.creates)
@@ -54,22 +46,25 @@ def moves_due_entry(write: Write) -> bool:
     return isinstance(write, Cancel) or write.finish is None or not write.finish.told
 
 
-def expression_of(write: Write, due: DueEntry, layout: Layout) -> Expression:
-    """The update that means this write."""
+def expression_of(write: Write, due: DueEntry, partitions: int) -> Expression:
+    """The update that means this write.
+
+    Due entries go over this many partitions: raise it at any time; lower it only when no entry is left.
+    """
     expression = Expression()
     match write:
         case Commit() if creates(write):
-            _create(expression, write, layout)
+            _create(expression, write, partitions)
         case Commit():
-            _commit(expression, write, due, layout)
+            _commit(expression, write, due, partitions)
         case Cancel():
-            _cancel(expression, write, due, layout)
+            _cancel(expression, write, due, partitions)
         case _:
             assert_never(write)
     return expression
 
 
-def _create(e: Expression, commit: Commit, layout: Layout) -> None:
+def _create(e: Expression, commit: Commit, partitions: int) -> None:
     e.require(is_absent)
     for name, put in commit.puts.items():
         if isinstance(put.guard, Exactly):  # never holds on a record that is not there
@@ -89,13 +84,13 @@ def _create(e: Expression, commit: Commit, layout: Layout) -> None:
     if commit.ending is not None:
         e.set("rs", reason_text(commit.ending))
     if commit.next_check is not None and not (commit.finish and commit.finish.told):
-        _set_due(e, commit.key, commit.next_check, layout)
+        _set_due(e, commit.key, commit.next_check, partitions)
     if commit.finish is not None:
         e.set("en", number(commit.now))
     _set_rest(e, commit)
 
 
-def _commit(e: Expression, commit: Commit, due: DueEntry, layout: Layout) -> None:
+def _commit(e: Expression, commit: Commit, due: DueEntry, partitions: int) -> None:
     _guard(e, commit)
     e.add_one("rev", is_new=False)
     for name, put in commit.puts.items():
@@ -113,7 +108,7 @@ def _commit(e: Expression, commit: Commit, due: DueEntry, layout: Layout) -> Non
         e.remove("gp")
         e.remove("gs")
     elif commit.next_check is not None:
-        _move_due(e, commit.key, commit.next_check, due, layout)
+        _move_due(e, commit.key, commit.next_check, due, partitions)
     _set_rest(e, commit)
 
 
@@ -147,7 +142,7 @@ def _set_rest(e: Expression, commit: Commit) -> None:
         e.set(name, text(content))
 
 
-def _cancel(e: Expression, cancel: Cancel, due: DueEntry, layout: Layout) -> None:
+def _cancel(e: Expression, cancel: Cancel, due: DueEntry, partitions: int) -> None:
     is_loop = not cancel.key.is_head
     e.require(is_cancellable(CANCELLABLE, may_be_absent=is_loop))
     e.add_one("rev", is_new=is_loop)
@@ -156,21 +151,21 @@ def _cancel(e: Expression, cancel: Cancel, due: DueEntry, layout: Layout) -> Non
     if is_loop:
         e.set_first("v", VERSION)
         e.set_first("ep", number(0))
-    _move_due(e, cancel.key, cancel.next_check, due, layout)
+    _move_due(e, cancel.key, cancel.next_check, due, partitions)
 
 
-def _move_due(e: Expression, key: RecordKey, moment: int, due: DueEntry, layout: Layout) -> None:
+def _move_due(e: Expression, key: RecordKey, moment: int, due: DueEntry, partitions: int) -> None:
     match due:
         case DueEntry.MOVES:
             e.require(is_due_later(moment))
-            _set_due(e, key, moment, layout)
+            _set_due(e, key, moment, partitions)
         case DueEntry.STAYS:
             e.require(is_due_by_then(moment))
         case _:
             assert_never(due)
 
 
-def _set_due(e: Expression, key: RecordKey, moment: int, layout: Layout) -> None:
+def _set_due(e: Expression, key: RecordKey, moment: int, partitions: int) -> None:
     e.set("gs", number(moment))
     if key.is_head:  # an entry without a partition is in no index
-        e.set("gp", {"S": due_partition(key.execution, layout.partitions)})
+        e.set("gp", {"S": due_partition(key.execution, partitions)})
