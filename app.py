@@ -1,7 +1,8 @@
 """The AWS front door: what `chalice deploy` deploys. Events in, answers out; every decision is made in the rooms.
 
-Three functions share this file: `app` answers HTTP, `worker` takes the queue's messages, `tick` is what schedules invoke.
+Three functions share this file: `app` answers HTTP, `worker` takes the queue's messages, schedules invoke `tick`.
 """
+# ruff: noqa: E402, PTH120  what is imported first decides how fast the rest is; pathlib would be an import more
 
 import os
 import sys
@@ -9,14 +10,14 @@ from typing import Any
 
 from chalicelib.cloud import precompiled
 
-precompiled.use(os.path.dirname(__file__))  # noqa: PTH120  before anything defines a dataclass
+precompiled.use(os.path.dirname(__file__))  # before anything defines a dataclass
 
 from chalice.app import Chalice, SQSEvent
 
 if "chalice.cli" in sys.modules:  # we are being deployed
     from infra import deploy_hooks
 
-    deploy_hooks.install(os.path.dirname(__file__))  # noqa: PTH120
+    deploy_hooks.install(os.path.dirname(__file__))
 
 from chalicelib.adapters.clock import SystemClock
 from chalicelib.api.routes import TABLE
@@ -35,7 +36,7 @@ bridge: Bridge[OnAws] = Bridge(lambda: on_aws(os.environ), clock)
 class Front(Chalice):
     """Chalice deploys it; requests never pass through Chalice's own router, which turns bytes into text."""
 
-    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG002
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answer an event of API Gateway; whatever goes wrong is an answer too."""
         request = from_gateway(event, _now())
         return to_gateway(bridge.run(lambda house: house.api(request)))
@@ -53,8 +54,8 @@ def _now() -> int:
 app = Front(app_name="penstock")
 app.api.binary_types.append("*/*")  # the gateway hands every body over as the bytes that came
 
-# So that Chalice and the gateway know every address, and the last two those that do not exist: the 404 is ours, and so is
-# the 405, hence every verb everywhere.
+# So that Chalice and the gateway know every address, and the last two those that do not exist: the 404 is ours, and so
+# is the 405, hence every verb everywhere.
 for path in dict.fromkeys([*(route.path for route in TABLE), "/", "/{proxy+}"]):
     app.route(path, methods=VERBS, content_types=["*/*"], name="front")(registered)
 
@@ -65,8 +66,8 @@ def worker(event: SQSEvent) -> dict[str, Any]:
     from chalicelib.cloud.messages import read_batch
 
     batch = read_batch(event.to_dict())
-    # A second is kept for the answer itself.
-    seconds = event.context.get_remaining_time_in_millis() / 1000 - 1
+    context: Any = event.context
+    seconds = context.get_remaining_time_in_millis() / 1000 - 1  # a second is kept for the answer itself
     return batch.answer(bridge.run(lambda house: house.work(batch.received, seconds)))
 
 

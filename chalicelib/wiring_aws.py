@@ -1,5 +1,8 @@
-"""Where everything meets on AWS: the other half of `wiring`. What a delivery that is only accepted does not need is
-imported when it is first asked for: the listener and its engine, the client for flows, the scheduler."""
+"""Where everything meets on AWS: the other half of `wiring`.
+
+What a delivery that is only accepted does not need is imported when it is first asked for: the listener and its engine,
+the client for flows, the scheduler.
+"""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -141,8 +144,10 @@ class OnAws:
 
 
 async def on_aws(environment: Mapping[str, str]) -> OnAws:
-    """The deployment that the environment names: `PENSTOCK_STAGE` and `PENSTOCK_ACCOUNT`, keys and region as Lambda
-    sets them, and what `infra/deploy_hooks.py` passes on.
+    """The deployment that the environment names.
+
+    `PENSTOCK_STAGE` and `PENSTOCK_ACCOUNT` say which; keys and region are as Lambda sets them; the rest is what
+    `infra/deploy_hooks.py` passes on.
 
     Raises:
         SettingError: something is missing or wrong; the message names it.

@@ -6,6 +6,7 @@ look the address up when their turn comes. Every step may be repeated, and a dep
 the next one.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -54,7 +55,8 @@ class Deployment:
         Args:
             stage: such as `dev`; raises SettingError for a name that no resource can carry.
             project: the folder with app.py.
-            environment: the caller's; AWS keys, region and the secrets to pass on stand there.
+            environment: the caller's, whole: Chalice gets it, and the secrets to pass on stand there. boto3 reads its
+                keys and region from the process's own.
             say: takes a line for a person.
         """
         import boto3
@@ -163,7 +165,7 @@ class Deployment:
         done = subprocess.run(
             command,
             cwd=self._project,
-            env={**os.environ, **self._environment},
+            env=dict(self._environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -183,19 +185,15 @@ class Deployment:
     def _keep_logs(self) -> None:
         logs = self._session.client("logs")
         for group in self._log_groups():
-            try:
+            with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
                 logs.create_log_group(logGroupName=group)
-            except logs.exceptions.ResourceAlreadyExistsException:
-                pass
             logs.put_retention_policy(logGroupName=group, retentionInDays=LOG_DAYS)
 
     def _delete_logs(self) -> None:
         logs = self._session.client("logs")
         for group in self._log_groups():
-            try:
+            with contextlib.suppress(logs.exceptions.ResourceNotFoundException):
                 logs.delete_log_group(logGroupName=group)
-            except logs.exceptions.ResourceNotFoundException:
-                pass
 
     def _log_groups(self) -> list[str]:
         return [f"/aws/lambda/{self.names.function(name)}" for name in FUNCTIONS]

@@ -1,10 +1,10 @@
-"""What `chalice deploy` lacks, put into it from its first call on. `app.py` imports this inside the Chalice command alone.
+"""What `chalice deploy` lacks, put into it from its first call on; `app.py` imports it inside Chalice's command alone.
 
 So that plain `chalice deploy --stage dev` is right, also without our command line:
 
 - the queue's mapping has `ReportBatchItemFailures` from its first second; set afterwards, the batches in between lose
   every message that failed (aws/chalice issue 2029);
-- `vendor/` is built when it is missing or stale, and a package without a wheel ends the deployment (Chalice would go on);
+- `vendor/` is built when it is missing or stale; a package without a wheel ends the deployment (Chalice would go on);
 - the package holds our bytecode, and neither `__pycache__` nor the command line (`infra/packaging.py`);
 - secrets go from the caller's environment into the functions' that need them, and into no file;
 - the gateway's own errors are problem+json as ours are.
@@ -78,17 +78,17 @@ def environment_for(
     if function == names.function("api"):
         wanted |= _ONLY_API
     has_credentials = function in {names.function("api"), names.function("worker")}
-    found = {"PENSTOCK_ACCOUNT": account}
-    for source in (present, caller):
-        for name, value in source.items():
-            if name in wanted or (has_credentials and name.startswith(CREDENTIAL)):
-                found[name] = value
-    return {name: value for name, value in found.items() if value}
+    found = {
+        name: value
+        for name, value in {**present, **caller}.items()
+        if value and (name in wanted or (has_credentials and name.startswith(CREDENTIAL)))
+    }
+    return {"PENSTOCK_ACCOUNT": account, **found}
 
 
 def problem_responses() -> dict[str, Any]:
     """API Gateway's own refusals (403, 413, 429, 504 ...) in the shape of ours, as its Swagger extension says them."""
-    template = {
+    template: dict[str, Any] = {
         "type": "urn:penstock:error:gateway",
         "title": "The gateway refused the request",
         "status": 0,
@@ -145,7 +145,8 @@ def _complete_calls(client: Any, caller: Mapping[str, str]) -> None:
 
 def _variables(client: Any, name: str, kwargs: Mapping[str, Any], caller: Mapping[str, str]) -> dict[str, str]:
     function: str = kwargs["FunctionName"].rpartition(":")[2]
-    variables: dict[str, str] = dict((kwargs.get("Environment") or {}).get("Variables") or {})
+    given: dict[str, dict[str, str]] = kwargs.get("Environment") or {}
+    variables = dict(given.get("Variables") or {})
     present: dict[str, str] = {}
     if name == "update_function_configuration":
         found = client._client("lambda").get_function_configuration(FunctionName=function)  # noqa: SLF001

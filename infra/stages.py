@@ -1,4 +1,4 @@
-"""A stage's files under `.chalice/`: an entry in config.json and one policy for each function, made from those of `dev`.
+"""A stage's files under `.chalice/`: an entry in config.json and a policy for each function, made from those of `dev`.
 
 They are written once and then belong to whoever deploys: what is there is never written again.
 """

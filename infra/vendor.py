@@ -1,8 +1,8 @@
 """Builds `vendor/`: what the functions import, for the runtime they run in, compiled, or not at all.
 
-`.chalice` packages the folder as it is. Chalice's own way (requirements.txt) goes on without a package that has no wheel
-for the runtime and ships no bytecode; a cold start imports compiled packages 2.2 to 2.6 times faster. The bytecode is of
-the unchecked kind: every file in the zip is dated 1980, so that Python would take the checked kind for stale.
+Chalice packages the folder as it is. Its own way (requirements.txt) goes on without a package that has no wheel for the
+runtime, and ships no bytecode; a cold start imports compiled packages 2.2 to 2.6 times faster. The bytecode is of the
+unchecked kind: every file in the zip is dated 1980, so that Python would take the checked kind for stale.
 """
 
 import compileall
@@ -103,7 +103,7 @@ def build(project: Path, target: Target) -> None:
 
 
 def pip_arguments(requirements: Path, into: Path, target: Target) -> list[str]:
-    """pip's arguments: wheels alone, for the target, nothing compiled."""
+    """Pip's arguments: wheels alone, for the target, nothing compiled."""
     return [
         *("install", "--quiet", "--disable-pip-version-check", "--target", str(into)),
         *(argument for platform in target.platforms for argument in ("--platform", platform)),

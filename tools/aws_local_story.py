@@ -46,7 +46,10 @@ steps:
   join:
     uses: http.request
     after: [left, right]
-    with: {method: POST, url: "{stub}/join", json: {left: "${ steps.left.body.path }", right: "${ steps.right.body.path }"}}
+    with:
+      method: POST
+      url: "{stub}/join"
+      json: {left: "${ steps.left.body.path }", right: "${ steps.right.body.path }"}
 output: {path: "${ steps.join.body.path }"}
 """
 
@@ -86,7 +89,7 @@ def main() -> int:
 
 
 def _deploys(here: World) -> None:
-    """Deploying"""
+    """Deploying."""
     planned = deploy(STAGE, project=here.project, plan_only=True, environment=here.environment, say=_quiet)
     prove("the plan says what will be done", any("create the stack" in each for each in planned.steps), planned)
     prove("a plan does nothing", _stacks(here) == [], _stacks(here))
@@ -97,11 +100,13 @@ def _deploys(here: World) -> None:
     prove("it limits how many workers there are at once", "MaximumConcurrency" in str(mappings), mappings)
     for name in ("api", "worker"):
         found = here.client("lambda").get_function_recursion_config(FunctionName=here.names.function(name))
-        prove(f"{here.names.function(name)} may call itself by way of the queue", found["RecursiveLoop"] == "Allow", found)
+        prove(
+            f"{here.names.function(name)} may call itself by way of the queue", found["RecursiveLoop"] == "Allow", found
+        )
 
 
 def _publishes(here: World) -> None:
-    """Publishing through the deployed API"""
+    """Publishing through the deployed API."""
     prove("nobody gets in without a key", here.ask("GET", "/api/v1/flows").status == 401)
     for name, text in (("intake", INTAKE), ("apart", APART), ("nightly", NIGHTLY)):
         body = text.replace("{stub}", here.stub.url).encode()
@@ -117,7 +122,7 @@ def _publishes(here: World) -> None:
 
 
 def _takes_a_webhook(here: World) -> None:
-    """A signed webhook"""
+    """A signed webhook."""
     body = json.dumps({"total": "12.5", "who": "Ada"}).encode()
     signature = "sha256=" + hmac.new(HOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
     headers = {"content-type": "application/json", "x-github-delivery": "d-1", "x-hub-signature-256": signature}
@@ -140,7 +145,7 @@ def _takes_a_webhook(here: World) -> None:
 
 
 def _joins(here: World) -> None:
-    """A diamond whose steps run apart"""
+    """A diamond whose steps run apart."""
     answer = here.ask_as_admin("POST", "/api/v1/flows/apart/run", b"{}")
     prove("it starts", answer.status in {200, 202}, answer.body)
     delivered = here.deliver()
@@ -153,7 +158,7 @@ def _joins(here: World) -> None:
 
 
 def _ticks(here: World) -> None:
-    """A schedule's moment"""
+    """A schedule's moment."""
     moment = {"tenant": "main", "flow": "nightly", "trigger": "night", "at": "2026-11-20T02:00:00Z"}
     first = here.invoke("tick", moment)["execution"]
     here.deliver()
@@ -167,7 +172,7 @@ def _ticks(here: World) -> None:
 
 
 def _deploys_again(here: World) -> None:
-    """Deploying again"""
+    """Deploying again."""
     before, code = _addresses(here), _code(here)
     here.environment.pop("PENSTOCK_CREDENTIAL_SHOP_HOOK")
     page = here.project / "chalicelib" / "cloud" / "__init__.py"
@@ -185,7 +190,7 @@ def _deploys_again(here: World) -> None:
 
 
 def _leaves_nothing(here: World) -> None:
-    """Destroying"""
+    """Destroying."""
     destroy(STAGE, project=here.project, environment=here.environment, say=_quiet)
     for kind, found in _leftovers(here).items():
         prove(f"no {kind} is left", found == [], found)

@@ -1,4 +1,4 @@
-"""What the local AWS story stands on: a copy of the project, a local AWS, a stub that flows call, and gateway events."""
+"""What the local AWS story stands on: a copy of the project, a local AWS, a stub that flows call, gateway events."""
 
 import base64
 import contextlib
@@ -9,7 +9,7 @@ import platform
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -113,7 +113,7 @@ def gateway_event(method: str, path: str, body: bytes, headers: Mapping[str, str
 
 
 @contextlib.contextmanager
-def world(stage: str, root: Path, scratch: Path) -> Iterator[World]:
+def world(stage: str, root: Path, scratch: Path) -> Generator[World]:
     """A local AWS on loopback with nothing in it, and a project to deploy; both are gone afterwards."""
     project = copy_project(root, scratch / "project")
     aws = make_server(0, region=REGION, delivers=False)
@@ -122,7 +122,7 @@ def world(stage: str, root: Path, scratch: Path) -> Iterator[World]:
         with _stub() as stub, _as_caller(_environment(aws.url, stub)) as environment:
             import boto3
 
-            session = boto3.session.Session()
+            session: Any = boto3.session.Session()
             account = session.client("sts").get_caller_identity()["Account"]
             yield World(Names.of(stage, account, REGION), project, session, stub, environment)
     finally:
@@ -165,7 +165,7 @@ def _environment(url: str, stub: Stub) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _as_caller(environment: dict[str, str]) -> Iterator[dict[str, str]]:
+def _as_caller(environment: dict[str, str]) -> Generator[dict[str, str]]:
     """This process takes the environment on, as if it had been started with it."""
     before = dict(os.environ)
     os.environ.clear()
@@ -178,7 +178,7 @@ def _as_caller(environment: dict[str, str]) -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
-def _stub() -> Iterator[Stub]:
+def _stub() -> Generator[Stub]:
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):

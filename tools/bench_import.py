@@ -16,15 +16,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from infra import packaging, vendor
 from chalicelib.cloud.precompiled import FILE
+from infra import packaging, vendor
 from tools.aws_local_world import gateway_event, machine
 
 ROOT = Path(__file__).parent.parent
@@ -179,7 +179,7 @@ def _python(
 
 
 @contextmanager
-def _cloud() -> Iterator[str]:
+def _cloud() -> Generator[str]:
     """A table that keeps what is put, a queue that takes everything, on loopback; just enough of either."""
     items: dict[str, Any] = {}
 
@@ -245,7 +245,9 @@ def main() -> int:
             print("\n".join(hook_modules(unpack(Path(scratch)))))
         return 0
     ours, floor = measure()
-    print(f"hook route {ours * 1000:.0f} ms, boto3 with a client {floor * 1000:.0f} ms: {ours / floor:.2f} (at most 0.75)")
+    print(
+        f"hook route {ours * 1000:.0f} ms, boto3 with a client {floor * 1000:.0f} ms: {ours / floor:.2f} (at most 0.75)"
+    )
     return 0 if ours <= 0.75 * floor else 1
 
 

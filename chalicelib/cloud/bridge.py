@@ -1,7 +1,7 @@
 """The one crossing from synchronous handlers to the async rooms: one loop, one thread, for the life of the process.
 
-Lambda freezes the process between two events, for seconds or for hours. So a turn begins by letting the loop notice what
-happened meanwhile, and ends with nothing in flight.
+Lambda freezes the process between two events, for seconds or for hours. So a turn begins by letting the loop notice
+what happened meanwhile, and ends with nothing in flight.
 """
 
 import asyncio

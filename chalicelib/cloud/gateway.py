@@ -38,7 +38,7 @@ def from_gateway(event: Mapping[str, Any], received: int) -> Request:
 
 
 def to_gateway(answer: Answer) -> dict[str, Any]:
-    """The answer as an event's reply: always base64, so that no gateway turns bytes into text; repeated headers kept."""
+    """The answer as an event's reply: always base64, so that no gateway turns bytes into text; headers may repeat."""
     if len(answer.body) > MOST_ANSWER_BYTES:
         answer = _too_large(len(answer.body))
     headers: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""How the functions log: one JSON object a line, with known secrets struck out. Nothing is imported until somebody logs.
+"""How the functions log: a JSON object a line, with known secrets struck out. Nothing is imported until somebody logs.
 
 Powertools' formatter costs a cold start about 30 ms; a delivery that is accepted logs nothing, and does not pay it.
 """

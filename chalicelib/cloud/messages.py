@@ -17,7 +17,7 @@ class Batch(NamedTuple):
     ids: Mapping[str, str]
 
     def answer(self, failed: Sequence[Received]) -> dict[str, Any]:
-        """A partial batch response: these come again, the others are deleted (the mapping's ReportBatchItemFailures)."""
+        """A partial batch response: these come again, the others are deleted (ReportBatchItemFailures)."""
         return {"batchItemFailures": [{"itemIdentifier": self.ids[each.handle]} for each in failed]}
 
 
@@ -27,7 +27,8 @@ def read_batch(event: Mapping[str, Any]) -> Batch:
     ids: dict[str, str] = {}
     for record in event["Records"]:
         handle, body = str(record["receiptHandle"]), str(record["body"])
-        count = int((record.get("attributes") or {}).get("ApproximateReceiveCount") or 1)
+        attributes: Mapping[str, str] = record.get("attributes") or {}
+        count = int(attributes.get("ApproximateReceiveCount") or 1)
         received.append(Received(handle, count, _message(body), body))
         ids[handle] = str(record["messageId"])
     return Batch(received, ids)

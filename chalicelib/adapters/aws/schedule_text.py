@@ -1,7 +1,7 @@
 """A schedule in EventBridge Scheduler's own words, or a named refusal of what it has no words for. Pure.
 
-Its cron has six fields (`minutes hours day-of-month month day-of-week year`), one of the two days is always `?`, weekdays
-count from Sunday as 1, and it fires to the minute (EventBridge Scheduler guide, "Schedule types").
+Its cron has six fields (`minutes hours day-of-month month day-of-week year`), one of the two days is always `?`,
+weekdays count from Sunday as 1, and it fires to the minute (EventBridge Scheduler guide, "Schedule types").
 """
 
 from collections.abc import Collection
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from chalicelib.errors import NotBuiltYetError
-from chalicelib.kit.cron import Cron, Schedule, next_time
+from chalicelib.kit.cron import Schedule, next_time
 
 _LONGEST_EXPRESSION = 256
 """API reference, CreateSchedule, ScheduleExpression."""
@@ -53,8 +53,8 @@ def spoken(schedule: Schedule, zone: str, now: datetime, where: str) -> tuple[Sp
         found = [f"{time} ? {months} {weekdays} *"]
     else:
         raise NotBuiltYetError(
-            f"{where}: on AWS a schedule cannot ask for a day of the month and a weekday at once, as a step such as */2 "
-            "beside a weekday does. Name one of them, or the other in an `if`."
+            f"{where}: on AWS a schedule cannot ask for a day of the month and a weekday at once, as a step such as "
+            "*/2 beside a weekday does. Name one of them, or the other in an `if`."
         )
     expressions = [f"cron({each})" for each in found]
     if max(map(len, expressions)) > _LONGEST_EXPRESSION:

@@ -1,7 +1,7 @@
 """Schedules of flows in EventBridge Scheduler: a flow's are replaced as a whole whenever its pointer is written.
 
 A schedule's name is a hash of whose it is and of what it says: the same one again is there already, another one has
-another name, and what is left over under the flow's prefix is removed. So two publications at once leave no third state.
+another name, and what is left over under the flow's prefix is removed.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What a deployment knows about itself: one record of the table, written by `penstock deploy`, read once per process."""
+"""What a deployment knows about itself: one record of the table, written by `penstock deploy`, read once a process."""
 
 from chalicelib.adapters.aws.addresses import Item
 from chalicelib.adapters.aws.client import Aws
