@@ -11,26 +11,22 @@ class Tap:
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
-        self._shut = asyncio.Event()
+        self._is_shut = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._taken = 0
 
     async def receive(self, most: int, wait_seconds: float) -> Sequence[Received]:
-        """As the inbox does; never again once the tap is shut."""
-        asking = asyncio.ensure_future(self._inbox.receive(most, wait_seconds))
-        shut = asyncio.ensure_future(self._shut.wait())
-        try:
-            await asyncio.wait({asking, shut}, return_when=asyncio.FIRST_COMPLETED)
-            if not asking.done():
-                asking.cancel()
-                await asyncio.Event().wait()  # until whoever listens is cancelled
-            received = asking.result()
-        finally:
-            asking.cancel()
-            shut.cancel()
-        self._count(len(received))
-        return received
+        """As the inbox does; never again once the tap is shut: then it lasts until it is cancelled."""
+        if not self._is_shut:
+            received = await self._inbox.receive(most, wait_seconds)
+            if not self._is_shut:
+                self._count(len(received))
+                return received
+            for each in received:  # it came while the tap was being shut: it is for the next start
+                await self._inbox.fail(each, 0)
+        await asyncio.Event().wait()
+        return ()
 
     async def acknowledge(self, received: Sequence[Received]) -> None:
         """As the inbox does."""
@@ -48,7 +44,7 @@ class Tap:
 
     async def shut(self) -> None:
         """Let nothing more through, and return once everything that was taken is given back."""
-        self._shut.set()
+        self._is_shut = True
         await self._idle.wait()
 
     def _count(self, change: int) -> None:
