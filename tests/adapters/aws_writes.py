@@ -42,7 +42,7 @@ def creation(**others: Any) -> Commit:
 
 
 def payload_of(write: Write, due: DueEntry = DueEntry.MOVES) -> dict[str, Any]:
-    return expression_of(write, due, 16).to_payload("table", record_key(write.key), "it")
+    return expression_of(write, due, 16).to_payload(record_key(write.key), "it")
 
 
 def names_of(write: Write, due: DueEntry = DueEntry.MOVES) -> list[str]:

@@ -14,6 +14,7 @@ from chalicelib.adapters.aws.addresses import DAY, list_partition, list_sort
 from chalicelib.adapters.aws.directory import enter_flow
 from chalicelib.adapters.aws.pages import find_page
 from chalicelib.adapters.aws.records import LISTED
+from chalicelib.adapters.aws.table import Table
 from chalicelib.adapters.listing import cursor_behind
 from chalicelib.engine.records import Status
 from chalicelib.errors import UsageError
@@ -42,7 +43,7 @@ def play(url: str, scene: Callable[[Place], Awaitable[None]]) -> None:
 
 async def publish(here: Place, *flows: str, days_ago: int = 100) -> None:
     for flow in flows:
-        await enter_flow(here.aws, here.table, "main", flow, NOW_MS - days_ago * DAY)
+        await enter_flow(Table(here.aws, here.table), "main", flow, NOW_MS - days_ago * DAY)
 
 
 def stored(here: Place, number: int, flow: str, started: int, status: Status = Status.SUCCEEDED) -> Summary:
@@ -158,7 +159,7 @@ def test_a_rare_status_is_found_among_many(aws_url: str) -> None:
         found, empty = [], 0
         listing = Listing("main", status=Status.FAILED, limit=2)
         while True:
-            page = await find_page(here.aws, here.table, listing, NOW, rows=10)
+            page = await find_page(Table(here.aws, here.table), listing, NOW, rows=10)
             found.extend(page.items)
             empty += not page.items
             if page.cursor is None:
@@ -189,6 +190,26 @@ def test_a_cursor_that_was_tampered_with_is_refused_before_anything_is_asked(aws
         with pytest.raises(UsageError):
             await here.facts.page(Listing("main", cursor=cursor))
         assert here.aws.tally.calls == {}
+
+    play(aws_url, scene)
+
+
+def test_what_lies_before_its_beginning_asks_for_nothing(aws_url: str) -> None:
+    """DynamoDB refuses a range whose end comes before its start."""
+
+    async def scene(here: Place) -> None:
+        await publish(here, "orders", days_ago=3)
+        stored(here, 1, "orders", NOW_MS)
+        here.aws.tally.clear()
+        for asked in (
+            {"since": NOW_MS - 5, "until": NOW_MS - 6},
+            {"until": NOW_MS - 50 * DAY},
+            {"since": NOW_MS + DAY},
+        ):
+            assert await here.facts.page(Listing("main", **asked)) == Page([], None)
+        page = await here.facts.page(Listing("main", cursor=cursor_behind(5, "0" * 26)))
+        assert page == Page([], None)
+        assert here.aws.tally.calls == {"dynamodb.Query": 4}  # for the tenant's flows
 
     play(aws_url, scene)
 

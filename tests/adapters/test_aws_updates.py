@@ -57,6 +57,18 @@ def test_every_part_of_a_condition_has_a_name() -> None:
     assert names_of(Cancel(KEY, CANCELLED, NOW, NOW)) == ["cancellable", "due later"]
 
 
+def test_a_commit_that_is_allowed_nowhere_is_refused(aws_url: str) -> None:
+    async def scene(here: Place) -> None:
+        made = await here.facts.write(creation())
+        for write in (
+            Commit(KEY, 0, NOW, allowed=frozenset()),
+            Commit(KEY, 0, NOW, allowed=frozenset({Status.SUCCEEDED}), ending=FAILED),
+        ):
+            assert await here.facts.write(write) == Refused(made.image)
+
+    play(aws_url, scene)
+
+
 @pytest.mark.parametrize("part", ["", "items"])
 @pytest.mark.parametrize("due", DueEntry)
 def test_the_operators_of_a_condition_are_counted_as_aws_counts_them(part: str, due: DueEntry) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chalicelib.adapters.aws.directory import enter_flow
+from chalicelib.adapters.aws.table import Table
 from tests.aws_place import place
 from tests.contracts.world import MOST_RECEIVES, NOW, VISIBILITY_SECONDS, HandClock, World
 
@@ -19,7 +20,7 @@ async def aws_world(url: str, dynamodb_url: str | None = None) -> AsyncIterator[
     options = {"visibility_seconds": VISIBILITY_SECONDS, "most_receives": MOST_RECEIVES}
     async with place(url, clock, dynamodb_url=dynamodb_url, **options) as here:
         for tenant, flow in FLOWS:
-            await enter_flow(here.aws, here.table, tenant, flow, NOW)
+            await enter_flow(Table(here.aws, here.table), tenant, flow, NOW)
         yield World(
             here.facts,
             here.versions,

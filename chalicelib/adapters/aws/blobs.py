@@ -4,7 +4,7 @@ import hashlib
 
 from chalicelib.adapters.aws.answers import ConditionRefusedError
 from chalicelib.adapters.aws.client import Aws
-from chalicelib.errors import CutOffError, NotFoundError, TimedOutError
+from chalicelib.errors import CutOffError, NotFoundError, StoreError, TimedOutError
 
 PREFIX = "blobs/"
 LARGEST = 500_000_000
@@ -43,4 +43,6 @@ class AwsBlobs:
         try:
             return await self._aws.s3_get(self._bucket, PREFIX + name, limit_bytes=LARGEST)
         except NotFoundError as error:
+            if "NoSuchBucket" in error.detail:
+                raise StoreError(error.detail) from error
             raise NotFoundError(f"no blob is named {name}") from error

@@ -35,7 +35,7 @@ def is_of_epoch(epoch: int) -> Sentence:
 
 def has_status(statuses: Iterable[Status]) -> Sentence:
     """The execution is where this write is allowed."""
-    letters = sorted(status.value for status in statuses)
+    letters = sorted(status.value for status in statuses) or ["-"]  # nowhere: a status that none has
 
     def say(e: Expression) -> Condition:
         return Condition("status", f"{e.name('st')} IN ({','.join(e.value({'S': letter}) for letter in letters)})", 1)

@@ -74,7 +74,7 @@ class Expression:
         """This must hold as well."""
         self.conditions.append(say(self))
 
-    def to_payload(self, table: str, key: Item, what: str) -> dict[str, Any]:
+    def to_payload(self, key: Item, what: str) -> dict[str, Any]:
         """The call's payload; raises StoreError, naming `what`, where it is more than DynamoDB takes."""
         condition = " AND ".join(each.text for each in self.conditions)
         update = f"SET {','.join(self._sets)}"
@@ -87,7 +87,6 @@ class Expression:
                 f"operators; DynamoDB takes {MOST_BYTES} and {MOST_OPERATORS}."
             )
         return {
-            "TableName": table,
             "Key": key,
             "UpdateExpression": update,
             "ConditionExpression": condition,

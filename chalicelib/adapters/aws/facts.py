@@ -15,14 +15,12 @@ from chalicelib.adapters.aws.addresses import (
 )
 from chalicelib.adapters.aws.client import Aws
 from chalicelib.adapters.aws.records import image_of
+from chalicelib.adapters.aws.table import Table
 from chalicelib.adapters.aws.values import check_version, number_in, text_in
 from chalicelib.engine.records import Image, RecordKey
 from chalicelib.engine.writes import Answer, Write
 from chalicelib.errors import NotFoundError
 from chalicelib.ports import Clock, Listing, Page
-
-_MOST_KEYS = 100
-"""In one BatchGetItem (its API reference)."""
 
 
 class AwsFacts:
@@ -30,8 +28,7 @@ class AwsFacts:
 
     def __init__(self, aws: Aws, table: str, clock: Clock, *, partitions: int = PARTITIONS) -> None:
         """`clock` says which day a listing begins with; `partitions` are those of the `due` index."""
-        self._aws = aws
-        self._table = table
+        self._table = Table(aws, table)
         self._clock = clock
         self._partitions = partitions
 
@@ -45,24 +42,20 @@ class AwsFacts:
         # Imported late, as below: who accepts a delivery writes no record.
         from chalicelib.adapters.aws.writing import Writing
 
-        return await Writing(self._aws, self._table, self._partitions).carry_out(write)
+        return await Writing(self._table, self._partitions).carry_out(write)
 
     async def read(self, key: RecordKey) -> Image | None:
         """The record now, strongly consistent."""
-        item = await self._get(record_key(key)) if may_be_stored(key.tenant, key.execution) else None
+        item = await self._table.get(record_key(key)) if may_be_stored(key.tenant, key.execution) else None
         return None if item is None else image_of(key, item)
 
     async def pack(self, key: RecordKey, name: str) -> str:
         """The text of a pack item; raises NotFoundError."""
-        item = await self._get(pack_key(key, name)) if may_be_stored(key.tenant, key.execution, name) else None
+        item = await self._table.get(pack_key(key, name)) if may_be_stored(key.tenant, key.execution, name) else None
         if item is None:
             raise NotFoundError(f"execution {key.execution} has no pack {name}")
         check_version(item, f"pack {name} of execution {key.execution}")
         return text_in(item["t"])
-
-    async def _get(self, key: Item) -> Item | None:
-        asked = {"TableName": self._table, "Key": key, "ConsistentRead": True}
-        return (await self._aws.dynamodb("GetItem", asked)).get("Item")
 
     async def page(self, listing: Listing) -> Page:
         """Executions, newest first, along the `list` index, going back day by day.
@@ -73,7 +66,7 @@ class AwsFacts:
         # Imported late: who accepts a delivery lists nothing.
         from chalicelib.adapters.aws.pages import find_page
 
-        return await find_page(self._aws, self._table, listing, self._clock.now())
+        return await find_page(self._table, listing, self._clock.now())
 
     async def unfinished(self, limit: int) -> Sequence[tuple[RecordKey, int]]:
         """Heads that still have a due entry, with their epoch; the earliest due first."""
@@ -81,41 +74,25 @@ class AwsFacts:
         found = await asyncio.gather(*(self._due_in(str(partition), limit) for partition in partitions))
         due = sorted((entry for entries in found for entry in entries), key=lambda entry: number_in(entry, "gs"))
         heads: list[tuple[RecordKey, int]] = []
-        for start in range(0, len(due), _MOST_KEYS):
-            if len(heads) >= limit:
-                break
-            part = due[start : start + _MOST_KEYS]
+        for start in range(0, len(due), limit):
+            part = due[start : start + limit]
             epochs = await self._epochs([{"pk": entry["pk"], "sk": entry["sk"]} for entry in part])
             heads += [(head_in(pk), epochs[pk]) for entry in part if (pk := entry["pk"]["S"]) in epochs]
+            if len(heads) >= limit:
+                break
         return heads[:limit]
 
     async def _due_in(self, partition: str, limit: int) -> list[Item]:
         """A partition's first due entries."""
         query: dict[str, Any] = {
-            "TableName": self._table,
             "IndexName": DUE_INDEX,
             "KeyConditionExpression": "gp=:p",
             "ExpressionAttributeValues": {":p": {"S": partition}},
             "Limit": limit,
         }
-        found: list[Item] = []
-        while len(found) < limit:
-            answer = await self._aws.dynamodb("Query", query)
-            found += answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                break
-            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-        return found
+        return await self._table.query(query, most=limit)
 
     async def _epochs(self, keys: Sequence[Item]) -> dict[str, int]:
         """By partition key: the epochs of those heads that have a due entry still; the index may lag behind."""
-        epochs: dict[str, int] = {}
-        wanted = {"Keys": list(keys), "ConsistentRead": True, "ProjectionExpression": "pk,ep,gs"}
-        asked: dict[str, Any] = {self._table: wanted}
-        while asked:
-            answer = await self._aws.dynamodb("BatchGetItem", {"RequestItems": asked})
-            for item in answer["Responses"].get(self._table, ()):
-                if "gs" in item:
-                    epochs[item["pk"]["S"]] = number_in(item, "ep")
-            asked = answer.get("UnprocessedKeys") or {}
-        return epochs
+        heads = await self._table.get_many(keys, "pk,ep,gs")
+        return {head["pk"]["S"]: number_in(head, "ep") for head in heads if "gs" in head}

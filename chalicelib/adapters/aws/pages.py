@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.adapters.aws.addresses import DAY, LIST_INDEX, Item, day_of, list_partition, list_sort
-from chalicelib.adapters.aws.client import Aws
 from chalicelib.adapters.aws.directory import find_flows
 from chalicelib.adapters.aws.records import place_in, summary_in
+from chalicelib.adapters.aws.table import Table
 from chalicelib.adapters.listing import cursor_behind, from_cursor
 from chalicelib.errors import UsageError
 from chalicelib.ports import Listing, Page, Summary
@@ -59,13 +59,15 @@ class _Window:
     """Read at once where a status is asked for."""
 
 
-async def find_page(aws: Aws, table: str, listing: Listing, now: datetime, *, rows: int = _ROWS) -> Page:
+async def find_page(table: Table, listing: Listing, now: datetime, *, rows: int = _ROWS) -> Page:
     """One page; `now` says where the newest executions may lie. See `AwsFacts.page`."""
     behind = None if listing.cursor is None else _place_behind(listing.cursor)
-    flows = await find_flows(aws, table, listing.tenant, listing.flow)
+    flows = await find_flows(table, listing.tenant, listing.flow)
     if not flows:
         return Page([], None)
     window = _window(listing, flows, now, behind, rows)
+    if window.newest < window.oldest:
+        return Page([], None)
     asked, span = 0, 1
     day, last = day_of(window.newest), day_of(window.oldest)
     found: list[Summary] = []
@@ -77,7 +79,7 @@ async def find_page(aws: Aws, table: str, listing: Listing, now: datetime, *, ro
             for flow, published in flows.items()
             if each >= day_of(published) - 1
         ]
-        slices = await _read(aws, table, partitions, listing, window)
+        slices = await _read(table, partitions, listing, window)
         page = _cut(found, slices, listing.limit)
         if page is not None:
             return page
@@ -131,15 +133,15 @@ def _cut(found: Sequence[Summary], slices: Sequence[_Slice], limit: int) -> Page
     return None
 
 
-async def _read(aws: Aws, table: str, partitions: Sequence[str], listing: Listing, window: _Window) -> Sequence[_Slice]:
+async def _read(table: Table, partitions: Sequence[str], listing: Listing, window: _Window) -> Sequence[_Slice]:
     slices: list[_Slice] = []
     for start in range(0, len(partitions), AT_ONCE):
         part = partitions[start : start + AT_ONCE]
-        slices += await asyncio.gather(*(_read_one(aws, table, each, listing, window) for each in part))
+        slices += await asyncio.gather(*(_read_one(table, each, listing, window) for each in part))
     return slices
 
 
-async def _read_one(aws: Aws, table: str, partition: str, listing: Listing, window: _Window) -> _Slice:
+async def _read_one(table: Table, partition: str, listing: Listing, window: _Window) -> _Slice:
     """One flow's one day, newest first, until there is one more than the page takes."""
     wanted = listing.limit + 1
     behind = window.behind
@@ -152,7 +154,6 @@ async def _read_one(aws: Aws, table: str, partition: str, listing: Listing, wind
         ":b": {"S": upper},
     }
     query: dict[str, Any] = {
-        "TableName": table,
         "IndexName": LIST_INDEX,
         "KeyConditionExpression": "lp=:p AND ls BETWEEN :a AND :b",
         "ExpressionAttributeValues": values,
@@ -166,7 +167,7 @@ async def _read_one(aws: Aws, table: str, partition: str, listing: Listing, wind
     found: list[Summary] = []
     last: Item | None = None
     for _ in range(_PAGES_OF_A_DAY):
-        answer = await aws.dynamodb("Query", query)
+        answer = await table.call("Query", query)
         found += [each for each in map(summary_in, answer["Items"]) if behind is None or _place(each) != behind]
         last = answer.get("LastEvaluatedKey")
         if last is None or len(found) >= wanted:

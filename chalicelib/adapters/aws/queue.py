@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.adapters.aws.client import Aws
 from chalicelib.engine.messages import Message, Send, Start, from_json, to_json
-from chalicelib.errors import StoreError, WorldError
+from chalicelib.errors import NotFoundError, StoreError, WorldError
 from chalicelib.ports import Blobs, Clock, Received
 
 MOST_IN_BATCH = 10
@@ -78,7 +78,7 @@ class AwsQueue:
         payload = {name: value for name, value in entry.items() if name != "Id"}
         try:
             await self._aws.sqs("SendMessage", {"QueueUrl": self._url, **payload})
-        except WorldError as error:
+        except (NotFoundError, WorldError) as error:
             raise StoreError(f"1 of 1 messages is not in the queue, or not for sure: {error.detail}") from error
 
     async def _send_batch(self, entries: Sequence[dict[str, Any]]) -> Sequence[str]:
@@ -88,7 +88,7 @@ class AwsQueue:
         for number, pause in enumerate(_PAUSES, 1):
             try:
                 answer = await self._aws.sqs("SendMessageBatch", {"QueueUrl": self._url, "Entries": left})
-            except WorldError as error:
+            except (NotFoundError, WorldError) as error:
                 return [*lost, *(error.detail for _ in left)]
             failed = {each["Id"]: each for each in answer.get("Failed") or ()}
             is_last = number == len(_PAUSES)

@@ -7,7 +7,8 @@ from typing import Any
 from chalicelib.adapters.aws.addresses import Item, flow_partition, may_be_stored
 from chalicelib.adapters.aws.answers import ConditionRefusedError
 from chalicelib.adapters.aws.client import Aws
-from chalicelib.adapters.aws.directory import enter_flow, find_flows, query_all
+from chalicelib.adapters.aws.directory import enter_flow, find_flows
+from chalicelib.adapters.aws.table import Table
 from chalicelib.adapters.aws.values import VERSION, check_version, number, number_in, text, text_in
 from chalicelib.errors import CutOffError, NotFoundError, StoreError, TimedOutError
 from chalicelib.ports import Blobs, Live, Version
@@ -15,17 +16,13 @@ from chalicelib.ports import Blobs, Live, Version
 LONGEST_TEXT = 300_000
 """Bytes of a version's text that an item holds; DynamoDB takes 400 KB in all."""
 
-_MOST_KEYS = 100
-"""In one BatchGetItem (its API reference)."""
-
 
 class AwsVersions:
     """Fulfils `ports.Versions` on the same table as `AwsFacts`."""
 
     def __init__(self, aws: Aws, table: str, blobs: Blobs) -> None:
         """`blobs` take the texts that are too long for an item."""
-        self._aws = aws
-        self._table = table
+        self._table = Table(aws, table)
         self._blobs = blobs
 
     async def put(self, tenant: str, flow: str, version: str, text: str, now: int) -> None:
@@ -60,13 +57,12 @@ class AwsVersions:
         if not may_be_stored(tenant, flow):
             return []
         query: dict[str, Any] = {
-            "TableName": self._table,
             "KeyConditionExpression": "pk=:p AND begins_with(sk,:v)",
             "ExpressionAttributeValues": {":p": {"S": flow_partition(tenant, flow)}, ":v": {"S": "V#"}},
             "ProjectionExpression": "sk,written",
             "ConsistentRead": True,
         }
-        items = await query_all(self._aws, query)
+        items = await self._table.query(query)
         versions = [Version(item["sk"]["S"].removeprefix("V#"), number_in(item, "written")) for item in items]
         return sorted(versions, key=lambda each: (each.stored, each.version), reverse=True)
 
@@ -78,7 +74,7 @@ class AwsVersions:
     async def set_live(self, live: Live) -> bool:
         """Write the pointer if its `rev` still is `live.rev - 1` (absent for 1); False where somebody was quicker."""
         if live.rev == 1:
-            await enter_flow(self._aws, self._table, live.tenant, live.flow, live.published)
+            await enter_flow(self._table, live.tenant, live.flow, live.published)
         item: Item = {
             **_key(live.tenant, live.flow, "LIVE"),
             "v": VERSION,
@@ -104,34 +100,27 @@ class AwsVersions:
 
     async def flows(self, tenant: str) -> Sequence[Live]:
         """Every published flow, by name."""
-        names = sorted(await find_flows(self._aws, self._table, tenant))
+        names = sorted(await find_flows(self._table, tenant))
         found: dict[str, Live] = {}
-        for start in range(0, len(names), _MOST_KEYS):
-            keys = [_key(tenant, name, "LIVE") for name in names[start : start + _MOST_KEYS]]
-            asked: dict[str, Any] = {self._table: {"Keys": keys, "ConsistentRead": True}}
-            while asked:
-                answer = await self._aws.dynamodb("BatchGetItem", {"RequestItems": asked})
-                for item in answer["Responses"].get(self._table, ()):
-                    name = item["pk"]["S"].rpartition("#")[2]
-                    check_version(item, f"the pointer of flow {name}")
-                    found[name] = _live(tenant, name, item)
-                asked = answer.get("UnprocessedKeys") or {}
+        for item in await self._table.get_many([_key(tenant, name, "LIVE") for name in names]):
+            name = item["pk"]["S"].rpartition("#")[2]
+            check_version(item, f"the pointer of flow {name}")
+            found[name] = _live(tenant, name, item)
         return [found[name] for name in names if name in found]
 
     async def _get(self, tenant: str, flow: str, sort: str) -> Item | None:
         if not may_be_stored(tenant, flow, sort):
             return None
-        asked = {"TableName": self._table, "Key": _key(tenant, flow, sort), "ConsistentRead": True}
-        item: Item | None = (await self._aws.dynamodb("GetItem", asked)).get("Item")
+        item = await self._table.get(_key(tenant, flow, sort))
         if item is not None:
             check_version(item, f"flow {flow}, {sort}")
         return item
 
     async def _put(self, item: Item, condition: str, values: Item) -> None:
-        payload: dict[str, Any] = {"TableName": self._table, "Item": item, "ConditionExpression": condition}
+        payload: dict[str, Any] = {"Item": item, "ConditionExpression": condition}
         if values:
             payload["ExpressionAttributeValues"] = values
-        await self._aws.dynamodb("PutItem", payload)
+        await self._table.call("PutItem", payload)
 
 
 def _key(tenant: str, flow: str, sort: str) -> Item:

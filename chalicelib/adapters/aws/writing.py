@@ -1,11 +1,11 @@
-"""Carries writes out: packs first, then one conditional update, and another where the due entry alone was in the way."""
+"""Carries writes out: packs first, then one conditional update; another where the due entry alone was in the way."""
 
 import asyncio
 
 from chalicelib.adapters.aws.addresses import Item, pack_key, record_key
 from chalicelib.adapters.aws.answers import ConditionRefusedError
-from chalicelib.adapters.aws.client import Aws
 from chalicelib.adapters.aws.records import image_of
+from chalicelib.adapters.aws.table import Table
 from chalicelib.adapters.aws.updates import DueEntry, expression_of, moves_due_entry
 from chalicelib.adapters.aws.values import VERSION, number, text
 from chalicelib.engine.conditions import allows
@@ -19,10 +19,9 @@ _TRIES = 8
 class Writing:
     """Writes to one table; `partitions` are those of its `due` index."""
 
-    __slots__ = ("_aws", "_partitions", "_table")
+    __slots__ = ("_partitions", "_table")
 
-    def __init__(self, aws: Aws, table: str, partitions: int) -> None:
-        self._aws = aws
+    def __init__(self, table: Table, partitions: int) -> None:
         self._table = table
         self._partitions = partitions
 
@@ -48,9 +47,9 @@ class Writing:
     async def _update(self, write: Write, due: DueEntry) -> Answer:
         key = write.key
         what = f"execution {key.execution}"
-        payload = expression_of(write, due, self._partitions).to_payload(self._table, record_key(key), what)
+        payload = expression_of(write, due, self._partitions).to_payload(record_key(key), what)
         try:
-            answer = await self._aws.dynamodb("UpdateItem", payload)
+            answer = await self._table.call("UpdateItem", payload)
         except ConditionRefusedError as refused:
             return Refused(None if refused.item is None else image_of(key, refused.item))
         except StoreError as error:
@@ -73,13 +72,13 @@ class Writing:
         if commit.expires:
             item["ttl"] = number(commit.expires)
         try:
-            await self._aws.dynamodb("PutItem", {"TableName": self._table, "Item": item})
+            await self._table.call("PutItem", {"Item": item})
         except StoreError as error:
             raise _named(error, f"pack {name} of execution {commit.key.execution}") from error
 
 
 def _named(error: StoreError, what: str) -> StoreError:
     """DynamoDB's complaint about a size says so in words alone (API reference, ValidationException)."""
-    if error.facts.get("aws_code") == "ValidationException" and "size" in error.detail.lower():
+    if error.facts.get("aws_code") == "ValidationException" and "item size" in error.detail.lower():
         return StoreError(f"{what}: it would be larger than the 400 KB that DynamoDB takes. Nothing was written.")
     return error
