@@ -67,7 +67,13 @@ def test_the_sender_and_the_time_are_handed_on():
 
 def test_an_event_from_a_console_with_next_to_nothing_in_it_is_a_request():
     request = from_gateway({"httpMethod": "get", "path": "/"}, 0)
-    assert (request.method, request.path, request.query, dict(request.headers), request.body) == ("GET", "/", (), {}, b"")
+    assert (request.method, request.path, request.query, dict(request.headers), request.body) == (
+        "GET",
+        "/",
+        (),
+        {},
+        b"",
+    )
 
 
 @pytest.mark.parametrize("accept", ["image/png", "application/json", "*/*", ""])

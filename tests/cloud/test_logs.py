@@ -65,6 +65,8 @@ def test_powertools_is_not_imported_before_the_first_line():
         "print('aws_lambda_powertools' in sys.modules); logging.getLogger('a').warning('b');"
         "print('aws_lambda_powertools' in sys.modules)"
     )
-    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.splitlines()
+    out = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     assert (out[0], out[2]) == ("False", "True")
     assert json.loads(out[1])["message"] == "b"
