@@ -21,6 +21,7 @@ from chalicelib.errors import StoreError
 from chalicelib.ports import Listing
 from tests.aws_place import KEYS, place
 from tests.aws_server import REGION
+from tests.aws_table import TABLE, TTL_ATTRIBUTE
 from tests.stub import Answer, Stub
 
 _ROOM = Path(__file__).parents[2] / "chalicelib" / "adapters" / "aws"
@@ -38,6 +39,15 @@ def test_no_name_in_an_expression_is_a_reserved_word() -> None:
             found |= set(re.findall(r"(?<![:#\w])[a-z]\w*", text))
     assert {"pk", "sk", "gp", "lp", "ls", "st"} <= found
     assert {name for name in found if name.upper() in reserved - operators} == set()
+
+
+def test_the_stack_makes_the_table_that_the_adapters_are_tested_on() -> None:
+    from ruamel.yaml import YAML
+
+    stack = YAML().load((_ROOM.parents[2] / "infra" / "stack.yaml").read_text(encoding="utf-8"))
+    (made,) = (each["Properties"] for each in stack["Resources"].values() if each["Type"] == "AWS::DynamoDB::Table")
+    assert {name: made[name] for name in TABLE} == TABLE
+    assert made["TimeToLiveSpecification"] == {"AttributeName": TTL_ATTRIBUTE, "Enabled": True}
 
 
 def test_keys_that_were_left_out_are_asked_for_again() -> None:
