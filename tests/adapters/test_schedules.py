@@ -189,7 +189,7 @@ def answer(status, body):
 def test_a_missing_group_says_what_to_do():
     missing = answer(404, {"__type": "ResourceNotFoundException", "Message": "Schedule group does not exist."})
     http = Recorder(answer(200, {"Schedules": []}), missing)
-    with pytest.raises(StoreError, match="no schedule group penstock-dev. Deploy again"):
+    with pytest.raises(StoreError, match=r"no schedule group penstock-dev\. Deploy again"):
         replace_through(http, live(), plan(a={"cron": "0 6 * * *"}))
 
 

@@ -1,0 +1,172 @@
+"""What is put into `chalice deploy`: the functions' environment, the mapping, the gateway's errors."""
+
+import json
+
+import pytest
+
+from infra.deploy_hooks import DeployError, _complete_calls, _explain_gateway_errors, environment_for, problem_responses
+
+ACCOUNT = "123456789012"
+CALLER = {
+    "PENSTOCK_CREDENTIAL_SLACK": '{"token": "t"}',
+    "PENSTOCK_ADMIN_KEY_HASH": "a" * 64,
+    "PENSTOCK_KEY": "the key itself",
+    "PENSTOCK_ALLOW_PRIVATE": "10.0.0.0/8",
+    "AWS_SECRET_ACCESS_KEY": "the deployer's own",
+    "HOME": "/home/ada",
+}
+
+
+def given(function, caller=CALLER, present=None):
+    return environment_for(function, "dev", caller, present or {}, ACCOUNT)
+
+
+def test_the_api_gets_credentials_and_the_admin_keys_hash():
+    assert given("penstock-dev") == {
+        "PENSTOCK_ACCOUNT": ACCOUNT,
+        "PENSTOCK_CREDENTIAL_SLACK": '{"token": "t"}',
+        "PENSTOCK_ADMIN_KEY_HASH": "a" * 64,
+        "PENSTOCK_ALLOW_PRIVATE": "10.0.0.0/8",
+    }
+
+
+def test_the_worker_gets_credentials_and_no_key():
+    assert set(given("penstock-dev-worker")) == {
+        "PENSTOCK_ACCOUNT",
+        "PENSTOCK_CREDENTIAL_SLACK",
+        "PENSTOCK_ALLOW_PRIVATE",
+    }
+
+
+def test_tick_gets_no_secret_at_all():
+    assert set(given("penstock-dev-tick")) == {"PENSTOCK_ACCOUNT", "PENSTOCK_ALLOW_PRIVATE"}
+
+
+def test_what_is_not_named_again_stays_as_it_was():
+    present = {"PENSTOCK_CREDENTIAL_SLACK": "old", "PENSTOCK_CREDENTIAL_SHOP": "kept", "SOMETHING": "else"}
+    found = given("penstock-dev-worker", present=present)
+    assert found["PENSTOCK_CREDENTIAL_SHOP"] == "kept"
+    assert found["PENSTOCK_CREDENTIAL_SLACK"] == '{"token": "t"}'
+    assert "SOMETHING" not in found
+
+
+def test_an_empty_one_is_removed():
+    present = {"PENSTOCK_CREDENTIAL_SLACK": "old"}
+    assert "PENSTOCK_CREDENTIAL_SLACK" not in given("penstock-dev-worker", {"PENSTOCK_CREDENTIAL_SLACK": ""}, present)
+
+
+class Functions:
+    """Stands for Lambda's client: what a function's environment is now."""
+
+    def __init__(self, variables):
+        self._variables = variables
+
+    def get_function_configuration(self, FunctionName):
+        return {"Environment": {"Variables": self._variables}}
+
+    def create_function(self, **kwargs):
+        return kwargs
+
+    def update_function_configuration(self, **kwargs):
+        return kwargs
+
+    def create_event_source_mapping(self, **kwargs):
+        return kwargs
+
+    def update_event_source_mapping(self, **kwargs):
+        return kwargs
+
+    def add_permission(self, **kwargs):
+        return kwargs
+
+
+class Identity:
+    """Stands for STS's client."""
+
+    def get_caller_identity(self):
+        return {"Account": ACCOUNT}
+
+
+def chalice(caller=CALLER, present=None):
+    """A client like Chalice's, completed."""
+
+    class Client:
+        def __init__(self):
+            self.functions = Functions(present or {})
+
+        def _client(self, service):
+            return {"lambda": self.functions, "sts": Identity()}[service]
+
+        def _call_client_method_with_retries(self, method, kwargs, max_attempts, should_retry=None):
+            return method(**kwargs)
+
+        def ask(self, name, **kwargs):
+            return self._call_client_method_with_retries(getattr(self.functions, name), kwargs, max_attempts=3)
+
+        def import_rest_api(self, swagger_document, endpoint_type):
+            return swagger_document
+
+        def update_api_from_swagger(self, rest_api_id, swagger_document):
+            return swagger_document
+
+    _complete_calls(Client, caller)
+    _explain_gateway_errors(Client)
+    return Client()
+
+
+@pytest.mark.parametrize("name", ["create_event_source_mapping", "update_event_source_mapping"])
+def test_a_mapping_reports_batch_item_failures_from_its_first_second(name):
+    assert chalice().ask(name, BatchSize=10) == {
+        "BatchSize": 10,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+
+
+def test_other_calls_are_left_alone():
+    assert chalice().ask("add_permission", FunctionName="f") == {"FunctionName": "f"}
+
+
+def test_a_new_function_gets_its_environment():
+    variables = {"PENSTOCK_STAGE": "dev"}
+    made = chalice().ask("create_function", FunctionName="penstock-dev", Environment={"Variables": variables})
+    assert made["Environment"]["Variables"] == {**variables, **given("penstock-dev")}
+    assert variables == {"PENSTOCK_STAGE": "dev"}, "what Chalice remembers of it, and writes down, holds no secret"
+
+
+def test_an_updated_function_keeps_the_secrets_it_has():
+    client = chalice(caller={}, present={"PENSTOCK_CREDENTIAL_SHOP": "kept"})
+    arn = "arn:aws:lambda:eu-central-1:123456789012:function:penstock-dev-worker"
+    made = client.ask(
+        "update_function_configuration", FunctionName=arn, Environment={"Variables": {"PENSTOCK_STAGE": "dev"}}
+    )
+    assert made["Environment"]["Variables"]["PENSTOCK_CREDENTIAL_SHOP"] == "kept"
+
+
+def test_an_environment_over_lambdas_limit_is_refused_without_saying_what_is_in_it():
+    client = chalice(caller={"PENSTOCK_CREDENTIAL_LONG": "x" * 5000})
+    with pytest.raises(DeployError, match=r"takes 4,096") as caught:
+        client.ask("create_function", FunctionName="penstock-dev", Environment={"Variables": {"PENSTOCK_STAGE": "dev"}})
+    assert "xxx" not in str(caught.value)
+
+
+def test_the_gateways_own_errors_are_problems_in_a_new_api_and_in_an_updated_one():
+    document = {"swagger": "2.0"}
+    client = chalice()
+    for given_document in (
+        client.import_rest_api(document, "REGIONAL"),
+        client.update_api_from_swagger("id", document),
+    ):
+        assert given_document["x-amazon-apigateway-gateway-responses"] == problem_responses()
+    assert document == {"swagger": "2.0"}
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("THROTTLED", 429), ("REQUEST_TOO_LARGE", 413), ("INTEGRATION_TIMEOUT", 504)]
+)
+def test_a_gateway_error_has_every_member_of_ours(name, status):
+    response = problem_responses()[name]
+    assert response["statusCode"] == str(status)
+    assert response["responseParameters"] == {"gatewayresponse.header.content-type": "'application/problem+json'"}
+    body = json.loads(response["responseTemplates"]["application/json"])
+    assert body["status"] == status
+    assert set(body) == {"type", "title", "status", "detail", "code", "errors"}

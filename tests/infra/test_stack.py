@@ -1,0 +1,136 @@
+"""The CloudFormation template: what moto does not carry out is held here, as text that was read."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chalicelib.adapters.aws.addresses import DUE_INDEX, LIST_INDEX
+from chalicelib.adapters.aws.names import Names
+from chalicelib.adapters.aws.records import LISTED
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class _Template(yaml.SafeLoader):
+    """Reads `!Ref x` as {"Ref": x}."""
+
+
+def _intrinsic(loader: Any, tag: str, node: Any) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return {tag: loader.construct_scalar(node)}
+    return {tag: loader.construct_sequence(node, deep=True)}
+
+
+_Template.add_multi_constructor("!", _intrinsic)
+
+
+@pytest.fixture(scope="module")
+def resources():
+    return yaml.load((ROOT / "infra" / "stack.yaml").read_text(), Loader=_Template)["Resources"]
+
+
+def properties(resources, kind, nth=0):
+    return [each["Properties"] for each in resources.values() if each["Type"] == kind][nth]
+
+
+def named(template):
+    """A name in the template, for stage dev in one account and region."""
+    text = template["Sub"]
+    for name, value in {"Stage": "dev", "AWS::AccountId": "123456789012", "AWS::Region": "eu-central-1"}.items():
+        text = text.replace("${" + name + "}", value)
+    return text.replace("${AWS::Partition}", "aws")
+
+
+NAMES = Names.of("dev", "123456789012", "eu-central-1")
+
+
+def test_everything_is_called_as_the_code_expects(resources):
+    by_id = {name: each["Properties"] for name, each in resources.items()}
+    assert named(by_id["State"]["TableName"]) == NAMES.table
+    assert named(by_id["Jobs"]["QueueName"]) == NAMES.queue
+    assert named(by_id["DeadJobs"]["QueueName"]) == NAMES.dead_letters
+    assert named(by_id["Blobs"]["BucketName"]) == NAMES.bucket
+    assert named(by_id["KeyAlias"]["AliasName"]) == NAMES.key_alias
+    assert NAMES.schedule_role.endswith(f":role/{named(by_id['Schedules']['RoleName'])}")
+
+
+def test_the_table_has_the_keys_and_indexes_that_the_adapter_uses(resources):
+    table = properties(resources, "AWS::DynamoDB::Table")
+    assert [(each["AttributeName"], each["KeyType"]) for each in table["KeySchema"]] == [
+        ("pk", "HASH"),
+        ("sk", "RANGE"),
+    ]
+    kinds = {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]}
+    assert kinds == {"pk": "S", "sk": "S", "gp": "S", "gs": "N", "lp": "S", "ls": "S"}
+    indexes = {each["IndexName"]: each for each in table["GlobalSecondaryIndexes"]}
+    assert [each["AttributeName"] for each in indexes[DUE_INDEX]["KeySchema"]] == ["gp", "gs"]
+    assert indexes[DUE_INDEX]["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert [each["AttributeName"] for each in indexes[LIST_INDEX]["KeySchema"]] == ["lp", "ls"]
+    assert indexes[LIST_INDEX]["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(LISTED)}
+
+
+def test_the_table_forgets_is_encrypted_and_can_be_restored_in_production(resources):
+    table = properties(resources, "AWS::DynamoDB::Table")
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert table["SSESpecification"]["SSEEnabled"] is True
+    assert table["SSESpecification"]["KMSMasterKeyId"] == {"GetAtt": "Key.Arn"}
+    restoring = table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert restoring == {"If": ["IsProduction", True, False]}
+    assert table["DeletionProtectionEnabled"] == {"If": ["IsProduction", True, False]}
+
+
+def test_nothing_in_the_bucket_is_public_or_unencrypted(resources):
+    bucket = properties(resources, "AWS::S3::Bucket")
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"GetAtt": "Key.Arn"}}
+    (statement,) = properties(resources, "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_what_breaks_off_in_the_bucket_is_tidied_up_and_blobs_are_kept(resources):
+    (rule,) = properties(resources, "AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    assert "ExpirationInDays" not in rule, "a blob may be named again on its last day"
+
+
+def test_a_message_is_hidden_for_longer_than_the_worker_may_take(resources):
+
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    timeout = config["stages"]["dev"]["lambda_functions"]["worker"]["lambda_timeout"]
+    queue = resources["Jobs"]["Properties"]
+    assert queue["VisibilityTimeout"] >= timeout + 60
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"GetAtt": "DeadJobs.Arn"}
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5, "less, and throttling alone makes dead letters"
+    assert queue["SqsManagedSseEnabled"] is True
+    assert resources["DeadJobs"]["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def test_the_key_rotates(resources):
+    assert properties(resources, "AWS::KMS::Key")["EnableKeyRotation"] is True
+
+
+def test_the_schedulers_role_can_invoke_tick_and_nothing_else(resources):
+    role = properties(resources, "AWS::IAM::Role")
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    (policy,) = role["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert named(statement["Resource"]) == NAMES.function_arn("tick")
+
+
+def test_a_stage_that_no_name_can_carry_is_refused_by_the_stack_too():
+    template = yaml.load((ROOT / "infra" / "stack.yaml").read_text(), Loader=_Template)
+    pattern = re.compile(template["Parameters"]["Stage"]["AllowedPattern"])
+    assert pattern.fullmatch("dev")
+    assert not pattern.fullmatch("Dev")
+    assert not pattern.fullmatch("my-stage")

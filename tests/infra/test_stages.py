@@ -1,0 +1,84 @@
+"""A stage's files, made from those of `dev`."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from chalicelib.adapters.aws.names import FUNCTIONS, Names
+from chalicelib.errors import SettingError
+from infra.stages import CONFIG, missing_files, policy_path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / ".chalice").mkdir()
+    for path in [ROOT / CONFIG, *(ROOT / policy_path(name, "dev") for name in FUNCTIONS)]:
+        shutil.copy(path, tmp_path / ".chalice")
+    return tmp_path
+
+
+def test_the_committed_stage_lacks_nothing():
+    assert missing_files(ROOT, "dev") == {}
+
+
+def test_another_stage_gets_an_entry_and_a_policy_for_each_function(project):
+    found = missing_files(project, "prod")
+    assert set(found) == {CONFIG, *(policy_path(name, "prod") for name in FUNCTIONS)}
+    stage = json.loads(found[CONFIG])["stages"]["prod"]
+    assert stage["environment_variables"]["PENSTOCK_STAGE"] == "prod"
+    assert stage["lambda_functions"]["api_handler"]["iam_policy_file"] == "policy-api-prod.json"
+    assert stage["lambda_functions"]["worker"]["lambda_timeout"] == 300
+
+
+def test_its_policies_name_no_other_stage(project):
+    for path, text in missing_files(project, "prod").items():
+        if path != CONFIG:
+            assert "penstock-dev" not in text
+            assert "penstock-prod" in text
+            json.loads(text)
+
+
+def test_the_other_stages_stay_as_they_are(project):
+    before = json.loads((project / CONFIG).read_text())
+    after = json.loads(missing_files(project, "prod")[CONFIG])
+    after["stages"].pop("prod")
+    assert after == before
+
+
+def test_what_is_there_is_never_written_again(project):
+    for path, text in missing_files(project, "prod").items():
+        (project / path).write_text(text)
+    own = project / policy_path("worker", "prod")
+    own.write_text('{"Version": "2012-10-17", "Statement": []}')
+    assert missing_files(project, "prod") == {}
+
+
+def test_nothing_secret_and_no_architecture_stands_in_the_committed_file():
+    text = (ROOT / CONFIG).read_text()
+    assert "CREDENTIAL" not in text
+    assert "ADMIN_KEY" not in text
+    assert "lambda_architecture" not in text, "it depends on the interpreter: infra/vendor.py decides"
+
+
+def test_the_gateway_answers_before_the_function_is_ended():
+    config = json.loads((ROOT / CONFIG).read_text())
+    assert config["lambda_timeout"] <= 29, "API Gateway ends a request after 29 s"
+    assert config["autogen_policy"] is False
+    assert config["api_gateway_stage"] == "live"
+
+
+@pytest.mark.parametrize("stage", ["", "Dev", "my-stage", "1st", "a" * 21, "dev\n", "de v"])
+def test_a_stage_that_cannot_be_part_of_a_name_is_refused(stage):
+    with pytest.raises(SettingError, match="cannot be a stage"):
+        Names.of(stage, "123456789012", "eu-central-1")
+
+
+def test_names_follow_the_division_of_the_world():
+    china = Names.of("dev", "123456789012", "cn-north-1")
+    assert china.queue_url == "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/penstock-dev-jobs"
+    assert china.function_arn("tick") == "arn:aws-cn:lambda:cn-north-1:123456789012:function:penstock-dev-tick"
+    assert Names.of("dev", "1", "us-gov-west-1").schedule_role.startswith("arn:aws-us-gov:iam::1:role/penstock-dev")
