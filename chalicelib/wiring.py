@@ -92,6 +92,7 @@ class Embedded:
             build=catalogue.build,
             settings=Settings(boot=store.boot, base_url=settings.base_url),
             announce=self.ends.announce,
+            respond=self.ends.respond,
         )
         self.door = FrontDoor(self.tools, self.ends, self.background)
         self.schedules: Schedules | None = None

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from chalicelib.engine.ids import hashed_id, idempotency_key
-from chalicelib.engine.messages import Send, Start
+from chalicelib.engine.messages import Send
 from chalicelib.engine.records import Birth
 from chalicelib.errors import CredentialMissingError, CredentialUnfitError, ParameterError
+from chalicelib.flow.inputs import fit_inputs
 from chalicelib.flow.values import Json
 from chalicelib.kit.encode import encode
 from chalicelib.kit.judge import judge
@@ -31,7 +32,7 @@ from chalicelib.kit.values import (
 from chalicelib.ports import HttpRequest
 from chalicelib.signing.outbound import Outgoing, authorize
 from chalicelib.worker.budget import to_milliseconds
-from chalicelib.worker.packing import json_text
+from chalicelib.worker.packing import json_text, to_start
 from chalicelib.worker.redaction import Secrets
 from chalicelib.worker.tools import Tools
 
@@ -64,6 +65,8 @@ class Errand:
     """How many requests were sent: the ordinal in the idempotency key."""
     answered: int = 0
     """How many of them were answered."""
+    has_asked: bool = False
+    """A request was sent, whatever became of it."""
     is_sent: bool = False
     """Something may have left for the service, and its answer has not arrived."""
     _fields: Mapping[str, str] | None = field(default=None)
@@ -99,7 +102,7 @@ class Errand:
                     f"step `{self.step}` needs a credential: name one, as in `credential: my_key`."
                 )
             self._fields = await self.tools.credentials.open(self.tenant, self.credential)
-            self.secrets.add(value for key, value in self._fields.items() if key not in PUBLIC_FIELDS)
+            self.secrets.add_credential(self._fields)
         return self._fields
 
     async def _send(self, request: Request) -> Response:
@@ -130,7 +133,7 @@ class Errand:
         return response
 
     async def _exchange(self, outgoing: Outgoing, request: Request) -> Any:
-        self.is_sent = True
+        self.is_sent = self.has_asked = True
         answer = await self.tools.http.send(
             HttpRequest(
                 outgoing.method,
@@ -154,19 +157,23 @@ class Errand:
             )
         if not live.enabled:
             raise ParameterError(f"step `{self.step}`: the flow `{ask.flow}` is disabled. Enable it first.")
+        plan = await self.tools.plans.plan(self.tenant, live.flow, live.version)
+        inputs = fit_inputs(plan.inputs, ask.inputs, where="with.inputs")
         path = ".".join(map(str, self.path))
         child = hashed_id(self.tenant, "call", self.execution, self.step, path, str(self.asked))
         self.asked += 1
         now = to_milliseconds(self.tools.clock.now())
-        document = json_text({"trigger": None, "inputs": ask.inputs})
+        document = json_text({"trigger": None, "inputs": inputs})
         digest = hashlib.sha256(document.encode()).hexdigest()
-        birth = Birth(ask.flow, live.version, "", now, "", digest, parent=f"{self.execution}.{self.step}", keyed=True)
-        await self.tools.queue.send([Send(Start(self.tenant, child, birth, now, document))])
+        deadline = now + int(plan.deadline_seconds * 1000) if plan.deadline_seconds else 0
+        birth = Birth(
+            *(ask.flow, live.version, "", now, "", digest, deadline),
+            parent=f"{self.execution}.{self.step}",
+            keyed=True,
+        )
+        await self.tools.queue.send([Send(await to_start(self.tools.blobs, self.tenant, child, birth, document))])
         return Started(child, f"{self.tools.settings.base_url}/api/v1/executions/{child}")
 
-
-PUBLIC_FIELDS = frozenset({"kind", "hosts", "base_url", "name", "username", "region", "service", "access_key_id"})
-"""Fields of a credential that are no secret."""
 
 ANYWHERE = Service("HTTP", credential="none")
 

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from chalicelib.engine.retry import failure_of
-from chalicelib.errors import ExpressionError, MissingValueError, ParameterError, PenstockError, WorkerMishapError
+from chalicelib.errors import (
+    ExpressionError,
+    MissingValueError,
+    ParameterError,
+    PenstockError,
+    StoreError,
+    WorkerMishapError,
+)
 from chalicelib.flow.moment import Moment
 from chalicelib.flow.plan import StepPlan
 from chalicelib.flow.values import Json
@@ -58,8 +65,8 @@ async def prepare(
     return Prepared(step, cast("Mapping[str, Json]", parameters), moment)
 
 
-async def act(tools: Tools, prepared: Prepared, around: Surroundings) -> Outcome:
-    """Run the node once. Whatever goes wrong is an outcome; only a mishap of this worker is raised."""
+async def act(tools: Tools, prepared: Prepared, around: Surroundings, timeout_seconds: float) -> Outcome:
+    """Run the node once. Whatever goes wrong is an outcome; only a mishap of this worker or its store is raised."""
     step = prepared.step
     try:
         node = tools.build(step.uses, prepared.parameters)
@@ -73,15 +80,21 @@ async def act(tools: Tools, prepared: Prepared, around: Surroundings) -> Outcome
         begun: Any = node.decide(moment) if isinstance(node, Control) else node.run()
         if not isinstance(begun, Generator):
             return _outcome(begun)
-        errand = _errand(tools, prepared, around, node.service if isinstance(node, Action) else None, moment)
-        async with asyncio.timeout(step.timeout_seconds):
+        service = node.service if isinstance(node, Action) else None
+        errand = _errand(tools, prepared, around, service, moment, timeout_seconds)
+        async with asyncio.timeout(timeout_seconds):
             return _outcome(await _hold(cast("Generator[Ask, Any, Any]", begun), errand))
     except AskFailedError as error:
         failure = error.failure
     except WorkerMishapError:
         raise
+    except StoreError as error:
+        if errand is not None and errand.has_asked and step.effect.is_leased:
+            failure = failure_of(error)  # asking again is the retry policy's to decide: something has left already
+        else:
+            raise
     except TimeoutError:
-        said = f"No answer within {step.timeout_seconds:g} s. Allow more with `timeout`, or make the request smaller."
+        said = f"No answer within {timeout_seconds:g} s. Allow more with `timeout`, or make the request smaller."
         failure = Failure("timeout", said, is_retriable=True, sent=_sent(errand))
     except PenstockError as error:
         failure = failure_of(error)
@@ -92,7 +105,12 @@ async def act(tools: Tools, prepared: Prepared, around: Surroundings) -> Outcome
 
 
 def _errand(
-    tools: Tools, prepared: Prepared, around: Surroundings, service: Service | None, moment: KitMoment
+    tools: Tools,
+    prepared: Prepared,
+    around: Surroundings,
+    service: Service | None,
+    moment: KitMoment,
+    timeout_seconds: float,
 ) -> Errand:
     step = prepared.step
     return Errand(
@@ -106,7 +124,7 @@ def _errand(
         credential=step.credential,
         moment=moment,
         secrets=around.secrets,
-        timeout_seconds=step.timeout_seconds,
+        timeout_seconds=timeout_seconds,
         is_effect=step.effect.needs_barrier,
     )
 

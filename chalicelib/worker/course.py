@@ -1,14 +1,21 @@
 """What all stages of one invocation share."""
 
-from collections.abc import Callable
+import asyncio
+import logging
 from dataclasses import dataclass, field
 
-from chalicelib.flow.plan import Plan
+from chalicelib.errors import PenstockError
+from chalicelib.flow.plan import Plan, StepPlan
 from chalicelib.flow.values import Json
 from chalicelib.worker.budget import Budget, to_milliseconds
 from chalicelib.worker.ledger import Ledger
 from chalicelib.worker.redaction import Secrets
 from chalicelib.worker.tools import Tools
+
+log = logging.getLogger("penstock.worker")
+
+MARGIN_SECONDS = 20.0
+"""What a fresh invocation spends before and after its longest step."""
 
 
 @dataclass(slots=True)
@@ -35,8 +42,8 @@ class Course:
     """The trigger that started it; empty where it was started with inputs alone."""
     named: frozenset[str] | None = None
     """The steps the message is for: these, and what follows from them, are ours to start. None: all are."""
-    on_response: Callable[[Json], None] | None = None
-    """Told the value of a `respond` step once it is recorded."""
+    deadline: int = 0
+    """When it is to be over, in epoch milliseconds; 0: whenever."""
     secrets: Secrets = field(default_factory=Secrets)
     later: list[Later] = field(default_factory=list[Later])
     """Steps to be sent for, once what they need is recorded."""
@@ -44,6 +51,14 @@ class Course:
     """Steps of ours that another worker holds, and until when."""
     is_stopped: bool = False
     """Nothing more may be started: the record says so, or a failure is nobody's to handle."""
+    is_continued: bool = False
+    """Other invocations have worked on it, or do."""
+    _learning: asyncio.Task[None] | None = None
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its deadline has passed."""
+        return self.deadline > 0 and self.now() >= self.deadline
 
     @property
     def execution(self) -> str:
@@ -65,6 +80,24 @@ class Course:
                     found.add(each)
                     todo.append(each)
         return found
+
+    async def learn(self) -> None:
+        """Know the secrets that earlier invocations opened, so that no answer carries them into the record."""
+        if self.is_continued:
+            if self._learning is None:
+                self._learning = asyncio.get_running_loop().create_task(self._open_credentials())
+            await asyncio.shield(self._learning)
+
+    async def _open_credentials(self) -> None:
+        for name in sorted({step.credential for step in self.plan.by_id.values() if step.credential}):
+            try:
+                self.secrets.add_credential(await self.tools.credentials.open(self.tenant, name))
+            except PenstockError:
+                log.info("The credential `%s` cannot be opened to mask it.", name)
+
+    def timeout_of(self, step: StepPlan) -> float:
+        """Seconds that an attempt may take: what the step says, as far as one invocation can hold it."""
+        return min(step.timeout_seconds, self.tools.settings.invocation_seconds - MARGIN_SECONDS)
 
     def now(self) -> int:
         """Epoch milliseconds."""

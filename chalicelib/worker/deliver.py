@@ -15,7 +15,8 @@ from chalicelib.flow.values import Json
 from chalicelib.worker.budget import Budget, to_milliseconds, to_text
 from chalicelib.worker.course import Course
 from chalicelib.worker.ledger import Ledger
-from chalicelib.worker.run import Report, Went, run
+from chalicelib.worker.report import Report, Went
+from chalicelib.worker.run import run
 from chalicelib.worker.tools import Tools
 from chalicelib.worker.values import Values
 
@@ -43,26 +44,17 @@ class GiveBack:
 Verdict = Acknowledge | GiveBack
 
 
-@dataclass(frozen=True, slots=True)
-class _Listeners:
-    """Who in this process follows the work."""
-
-    on_response: Callable[[Json], None] | None
-    on_course: Callable[[Course], None] | None
+OnCourse = Callable[[Course], None]
+"""Told when the work on an execution begins here."""
 
 
 async def deliver(
-    tools: Tools,
-    message: Message,
-    budget: Budget,
-    *,
-    is_first: bool = True,
-    on_response: Callable[[Json], None] | None = None,
-    on_course: Callable[[Course], None] | None = None,
+    tools: Tools, message: Message, budget: Budget, *, is_first: bool = True, on_course: OnCourse | None = None
 ) -> Verdict:
     """Work a message off. `is_first` says that it was not delivered before: a start then looks for no record.
 
     Raises StoreError, WorkerMishapError and their like where nothing can be said of it: it must come again.
+    DeliveryConflictError says that it need not: its delivery key stands for another body.
     """
     key = RecordKey(message.tenant, message.execution)
     match message:
@@ -72,13 +64,13 @@ async def deliver(
                 return await _stillborn(tools, key, message.birth, "expired", "The start came more than 14 days late.")
             if image is not None and _has_ended(image):
                 return Acknowledge(Report(Went.ENDED, image))
-            return await _start(tools, key, message, image, budget, _Listeners(on_response, on_course))
+            return await _start(tools, key, message, image, budget, on_course)
         case Go(_, _, epoch, _) | Resume(_, _, epoch):
             image = await tools.facts.read(key)
             if image is None or _has_ended(image) or image.epoch != epoch:
                 return Acknowledge(Report(Went.ENDED, image) if image else None)
             named = frozenset(message.steps) if isinstance(message, Go) else None
-            return await _go_on(tools, key, image, budget, named, _Listeners(on_response, on_course))
+            return await _go_on(tools, key, image, budget, named, on_course)
 
 
 def _has_ended(image: Image) -> bool:
@@ -86,27 +78,21 @@ def _has_ended(image: Image) -> bool:
 
 
 async def _start(
-    tools: Tools,
-    key: RecordKey,
-    message: Start,
-    image: Image | None,
-    budget: Budget,
-    listeners: "_Listeners",
+    tools: Tools, key: RecordKey, message: Start, image: Image | None, budget: Budget, on_course: OnCourse | None
 ) -> Verdict:
-    birth = image.birth if image is not None and image.birth is not None else message.birth
+    if image is not None:
+        return await _go_on(tools, key, image, budget, None, on_course)
+    birth = message.birth
     try:
         plan = await tools.plans.plan(key.tenant, birth.flow, birth.version)
     except NotFoundError:
         said = f"Version {birth.version[:12]} of the flow `{birth.flow}` is not stored."
         return await _stillborn(tools, key, birth, "version_missing", said)
-    if image is not None:
-        return await _go_on(tools, key, image, budget, None, listeners)
     course = new_course(tools, message, plan, await _input(tools, birth, message.input), budget)
-    course.on_response = listeners.on_response
-    if listeners.on_course is not None:
-        listeners.on_course(course)
+    if on_course is not None:
+        on_course(course)
     if birth.keyed and (await course.head.commit()).existed and course.head.image is not None:
-        return await _came_before(tools, key, message, course.head.image, budget, listeners)
+        return await _came_before(tools, key, message, course.head.image, budget, on_course)
     return _verdict(tools, await run(course))
 
 
@@ -118,7 +104,8 @@ def new_course(
     if budget is None:
         budget = Budget(to_milliseconds(tools.clock.now()) + int(tools.settings.invocation_seconds * 1000))
     ledger = Ledger(tools, key, budget, None, birth=birth, input_text=start.input)
-    return Course(tools, plan, ledger, budget, _document(tools, plan, key, birth, given), birth.started, birth.trigger)
+    document = _document(tools, plan, key, birth, given)
+    return Course(tools, plan, ledger, budget, document, birth.started, birth.trigger, deadline=birth.deadline)
 
 
 async def go_on_with(course: Course) -> None:
@@ -138,16 +125,21 @@ async def go_on_with(course: Course) -> None:
 
 
 async def _came_before(
-    tools: Tools, key: RecordKey, message: Start, image: Image, budget: Budget, listeners: "_Listeners"
+    tools: Tools, key: RecordKey, message: Start, image: Image, budget: Budget, on_course: OnCourse | None
 ) -> Verdict:
     """The same delivery key: the first body wins. What an earlier life left lying is taken up again."""
     if image.birth is not None and image.birth.input_hash != message.birth.input_hash:
         raise DeliveryConflictError(
             f"Another body came under the same delivery id; execution {key.execution} stands for the first one."
         )
-    if _has_ended(image) or image.busy > to_milliseconds(tools.clock.now()):
-        return Acknowledge(Report(Went.ENDED if image.status.is_terminal else Went.HANDED_OVER, image))
-    return await _go_on(tools, key, image, budget, None, listeners)
+    if image.status.is_terminal:
+        return Acknowledge(Report(Went.ENDED, image, is_known=True))
+    left = image.busy - to_milliseconds(tools.clock.now())
+    if left > 0:
+        # Somebody may be at it. Should that one have died, this delivery is what moves it: losing a race is never by
+        # itself a reason to acknowledge.
+        return GiveBack(min(900, left // 1000 + 1), Report(Went.HELD, image, image.busy, is_known=True))
+    return await _go_on(tools, key, image, budget, None, on_course)
 
 
 async def _go_on(
@@ -156,7 +148,7 @@ async def _go_on(
     image: Image,
     budget: Budget,
     named: frozenset[str] | None,
-    listeners: "_Listeners",
+    on_course: OnCourse | None,
 ) -> Verdict:
     """Work on an execution that has a record."""
     birth = image.birth
@@ -168,9 +160,13 @@ async def _go_on(
     ledger = Ledger(tools, key, budget, image)
     if named is not None:
         named = frozenset(step for step in named if step in plan.by_id)
-    course = Course(tools, plan, ledger, budget, document, birth.started, birth.trigger, named, listeners.on_response)
-    if listeners.on_course is not None:
-        listeners.on_course(course)
+    course = Course(
+        *(tools, plan, ledger, budget, document, birth.started, birth.trigger, named),
+        deadline=birth.deadline,
+        is_continued=True,
+    )
+    if on_course is not None:
+        on_course(course)
     return _verdict(tools, await run(course))
 
 
@@ -204,5 +200,10 @@ async def _stillborn(tools: Tools, key: RecordKey, birth: Birth, code: str, mess
     now = to_milliseconds(tools.clock.now())
     reason = Reason(Status.FAILED, "", code, message)
     keep = int(now / 1000 + tools.settings.retention_seconds)
-    await tools.facts.write(Commit(key, 0, now, birth=birth, ending=reason, finish=Finish(Status.FAILED), expires=keep))
-    return Acknowledge()
+    commit = Commit(key, 0, now, birth=birth, ending=reason, finish=Finish(Status.FAILED), expires=keep)
+    image = (await tools.facts.write(commit)).image
+    if image is None:
+        raise StoreError(f"the failure of execution {key.execution} was not recorded")
+    if image.status.is_terminal:
+        tools.announce(image)
+    return Acknowledge(Report(Went.ENDED if image.status.is_terminal else Went.HANDED_OVER, image))

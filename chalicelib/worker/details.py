@@ -60,10 +60,11 @@ def _word(image: Image, fact: Fact | None) -> str:
         case Done(how):
             return WORDS[how]
         case Claimed():
-            return "running"
-        case Retrying():
-            return "retrying"
+            # Ended while its lease was out and nobody came back: what it did is anybody's guess.
+            return "unknown" if image.status.is_terminal else "running"
+        case Retrying(_, attempt):
+            return ("failed" if attempt else "not_run") if image.status.is_terminal else "retrying"
         case Waiting(kind):
-            return "running" if kind == "loop" else "waiting"
+            return "not_run" if image.status.is_terminal else "running" if kind == "loop" else "waiting"
         case None:
             return "not_run" if image.status.is_terminal else "pending"

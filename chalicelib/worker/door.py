@@ -5,11 +5,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from chalicelib.engine.facts import Waiting, fact_name
+from chalicelib.engine.facts import Waiting
 from chalicelib.engine.ids import hashed_id
 from chalicelib.engine.messages import Resume, Send, Start
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
-from chalicelib.engine.writes import Applied, Cancel
+from chalicelib.engine.writes import Cancel
 from chalicelib.errors import DeliveryConflictError, ExecutionEndedError, NotFoundError, ParameterError
 from chalicelib.flow.inputs import fit_inputs
 from chalicelib.flow.plan import Plan
@@ -18,12 +18,9 @@ from chalicelib.ports import Details, Entered, Knock, TurnedAway
 from chalicelib.worker.budget import SKEW, from_milliseconds, to_milliseconds
 from chalicelib.worker.ends import Background, Ends
 from chalicelib.worker.evaluating import evaluated, moment_for
-from chalicelib.worker.packing import json_text
+from chalicelib.worker.packing import json_text, to_start
+from chalicelib.worker.stopping import stop_loops
 from chalicelib.worker.tools import Tools
-
-LARGEST_MESSAGE = 200_000
-"""Bytes of input that a start message carries itself; beyond that a blob does. SQS takes 1 MiB in all, and a batch as
-much together (API reference, SendMessage); DynamoDB packs and Lambda payloads are happier with less."""
 
 
 class FrontDoor:
@@ -68,6 +65,8 @@ class FrontDoor:
         if image is None or image.birth is None:
             raise NotFoundError(f"There is no execution {execution}.")
         birth = image.birth
+        if not birth.input_pack:
+            raise NotFoundError(f"The input of execution {execution} was never stored: it did not begin. Start anew.")
         plan = await self._tools.plans.plan(tenant, birth.flow, birth.version)
         given = await Values(self._tools.facts, self._tools.blobs, key).pack(image, birth.input_pack)
         knock = Knock(
@@ -100,10 +99,7 @@ class FrontDoor:
             retry_of=knock.retry_of,
             keyed=key is not None,
         )
-        if len(text) > LARGEST_MESSAGE:
-            birth = replace(birth, input_pack="b" + await tools.blobs.put(text.encode()))
-            text = ""
-        start = Start(knock.tenant, execution, birth, knock.received, text)
+        start = await to_start(tools.blobs, knock.tenant, execution, birth, text)
         if knock.respond == "accepted":
             if self._background is not None:
                 return await self._take_in(start, plan, given, self._background)
@@ -146,24 +142,14 @@ class FrontDoor:
         image = answer.image
         if image is None:
             raise NotFoundError(f"There is no execution {execution}. It may not have begun yet; try again in a moment.")
-        if not isinstance(answer, Applied):
-            if image.status.is_terminal:
-                raise ExecutionEndedError(f"Execution {execution} has {image.status.word} already.")
-            return image
-        await self._stop_loops(image, cancel)
+        if image.status.is_terminal:
+            raise ExecutionEndedError(f"Execution {execution} has {image.status.word} already.")
+        # Also where it was ending already: whoever began that may have died before its message was out.
+        if image.birth is not None and any(isinstance(fact, Waiting) for fact in image.facts.values()):
+            plan = await tools.plans.plan(tenant, image.birth.flow, image.birth.version)
+            await stop_loops(tools.facts, plan, image, cancel)
         await tools.queue.send([Send(Resume(tenant, execution, image.epoch))])
         return image
-
-    async def _stop_loops(self, image: Image, cancel: Cancel) -> None:
-        """The records of loops under way are told too: no claim in them succeeds any more (I12)."""
-        birth = image.birth
-        if birth is None or not any(isinstance(fact, Waiting) and fact.kind == "loop" for fact in image.facts.values()):
-            return
-        plan = await self._tools.plans.plan(image.key.tenant, birth.flow, birth.version)
-        for step in plan.by_id.values():
-            fact = image.facts.get(fact_name(step.ordinal))
-            if isinstance(fact, Waiting) and fact.kind == "loop":
-                await self._tools.facts.write(replace(cancel, key=replace(image.key, part=step.id)))
 
     async def details(self, tenant: str, execution: str) -> Details:
         """Everything that is known of it."""

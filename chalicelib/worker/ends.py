@@ -4,9 +4,11 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from chalicelib.engine.records import Image
+from chalicelib.errors import PenstockError, WorldError
+from chalicelib.flow.values import Json
 
 log = logging.getLogger("penstock.worker")
 
@@ -36,8 +38,11 @@ class Background:
 
     def _leave(self, task: asyncio.Task[Any]) -> None:
         self.tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("Work in the background met a bug.", exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, WorldError):
+            log.warning("Work in the background could not go on: %s", error.detail)
+        elif error is not None and not isinstance(error, PenstockError):  # those are told to whoever waits
+            log.error("Work in the background met a bug.", exc_info=error)
         if self._waiting and len(self.tasks) < self._concurrency:
             self._start(self._waiting.popleft())
 
@@ -51,27 +56,51 @@ class Background:
 
 
 class Ends:
-    """Who in this process waits for which execution to end."""
+    """Who in this process waits for what an execution says: its first `respond`, and its end."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, list[asyncio.Future[Image]]] = {}
+        self._ends: _Waiting[Image] = {}
+        self._responses: _Waiting[Json] = {}
 
     def of(self, execution: str) -> asyncio.Future[Image]:
         """A future that the execution's end will fulfil."""
-        future: asyncio.Future[Image] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(execution, []).append(future)
-        return future
+        return _wait(self._ends, execution)
 
-    def leave(self, execution: str, future: asyncio.Future[Image]) -> None:
-        """Nobody waits on this future any more."""
-        waiting = self._waiting.get(execution, [])
-        if future in waiting:
-            waiting.remove(future)
-        if not waiting:
-            self._waiting.pop(execution, None)
+    def response_of(self, execution: str) -> asyncio.Future[Json]:
+        """A future that the first `respond` step will fulfil."""
+        return _wait(self._responses, execution)
+
+    def leave(self, execution: str) -> None:
+        """Whoever has gone no longer waits: their futures are cancelled, and forgotten here."""
+        _forget(self._ends, execution)
+        _forget(self._responses, execution)
 
     def announce(self, image: Image) -> None:
         """The execution has ended."""
-        for future in self._waiting.pop(image.key.execution, []):
-            if not future.done():
-                future.set_result(image)
+        _tell(self._ends, image.key.execution, image)
+
+    def respond(self, execution: str, value: Json) -> None:
+        """A `respond` step of the execution is done, and recorded."""
+        _tell(self._responses, execution, value)
+
+
+_T = TypeVar("_T")
+_Waiting: TypeAlias = dict[str, list[asyncio.Future[_T]]]
+
+
+def _wait(waiting: _Waiting[_T], execution: str) -> asyncio.Future[_T]:
+    future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+    waiting.setdefault(execution, []).append(future)
+    return future
+
+
+def _forget(waiting: _Waiting[_T], execution: str) -> None:
+    left = [future for future in waiting.pop(execution, []) if not future.done()]
+    if left:
+        waiting[execution] = left
+
+
+def _tell(waiting: _Waiting[_T], execution: str, value: _T) -> None:
+    for future in waiting.pop(execution, []):
+        if not future.done():
+            future.set_result(value)

@@ -1,7 +1,8 @@
 """A step in the air: attempts one after another, until an outcome stands or another invocation must go on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from chalicelib.engine.facts import Done, How
 from chalicelib.engine.packs import Attempt, Entry, entry_to_json
@@ -36,14 +37,18 @@ class Landing:
     ended: int = 0
     """When the last attempt ended, in epoch milliseconds; 0: now."""
     was_stopped: bool = False
-    """A loop gave up its place because the execution is ending: that is no outcome of its own."""
+    """A loop gave up its place, because the execution is ending or another invocation goes on with it: that is no
+    outcome of its own."""
+    guard_of_failure: Guard | None = None
+    """The guard of a failure where it differs from that of a success."""
 
 
 async def compute(course: Course, landing: Landing, path: tuple[int, ...]) -> Landing:
     """A pure step: one attempt, on the spot. Trying again would give the same."""
     around = Surroundings(course.tenant, course.execution, path, course.plan.timezone, course.secrets)
     start = course.now()
-    outcome = landing.outcome = await act(course.tools, landing.prepared, around)
+    step = landing.prepared.step
+    outcome = landing.outcome = await act(course.tools, landing.prepared, around, step.timeout_seconds)
     failure = outcome.failure if isinstance(outcome, Failed | Unknown) else None
     code, message = (failure.code, failure.message) if failure else ("", "")
     landing.ended = course.now()
@@ -51,10 +56,13 @@ async def compute(course: Course, landing: Landing, path: tuple[int, ...]) -> La
     return landing
 
 
-async def fly(course: Course, landing: Landing, path: tuple[int, ...], first: int) -> Landing:
+async def fly(
+    course: Course, landing: Landing, path: tuple[int, ...], first: int, *, is_stopped: Callable[[], bool]
+) -> Landing:
     """Try until it succeeds, may not be tried again, or the next try is too far off for this invocation.
 
-    `landing` comes in with the attempts of earlier invocations; `first` is the number of the next attempt.
+    `landing` comes in with the attempts of earlier invocations; `first` is the number of the next attempt. Once
+    `is_stopped`, there is no further one here.
     """
     prepared = landing.prepared
     step = prepared.step
@@ -63,28 +71,29 @@ async def fly(course: Course, landing: Landing, path: tuple[int, ...], first: in
     number = first
     while True:
         start = course.now()
-        outcome = await act(course.tools, prepared, around)
+        outcome = await act(course.tools, prepared, around, course.timeout_of(step))
+        await course.learn()
         failure = outcome.failure if isinstance(outcome, Failed | Unknown) else None
         code, message = (failure.code, failure.message) if failure else ("", "")
         attempts.append(Attempt(number, start, course.now(), code, message))
         if not isinstance(outcome, Failed):
             return replace(landing, outcome=outcome, attempts=attempts)
+        failed = replace(landing, outcome=outcome, attempts=attempts, guard=landing.guard_of_failure or landing.guard)
         verdict = decide(step, step.effect, outcome.failure, number, jitter=_jitter(prepared, number))
         match verdict:
             case Final(How.UNKNOWN):
-                return replace(landing, outcome=Unknown(outcome.failure), attempts=attempts)
+                return replace(failed, outcome=Unknown(outcome.failure))
             case Final():
-                return replace(landing, outcome=outcome, attempts=attempts)
+                return failed
             case Again(delay):
-                fits = course.budget.fits(course.now(), delay + step.timeout_seconds)
-                if course.is_stopped:
-                    return replace(landing, outcome=outcome, attempts=attempts)
-                is_long = delay > course.tools.settings.inline_wait_seconds and not path
-                if path and not fits:
-                    return replace(landing, outcome=outcome, attempts=attempts)
-                if is_long or not fits:
-                    return replace(landing, outcome=outcome, attempts=attempts, delay_seconds=delay)
+                # In a loop's turn whatever fits is slept through: its siblings go on meanwhile.
+                is_short = bool(path) or delay <= course.tools.settings.inline_wait_seconds
+                fits = course.budget.fits(course.now(), delay + course.timeout_of(step))
+                if not is_short or not fits or is_stopped():
+                    return replace(failed, delay_seconds=delay)
                 await course.tools.clock.sleep(delay)
+                if is_stopped():
+                    return replace(failed, delay_seconds=0.0)
                 number += 1
 
 
@@ -110,7 +119,8 @@ async def finished(course: Course, landing: Landing, name: str) -> Finished:
             value = await _stand_in(course, landing)
             if isinstance(value, Failure):
                 failure, value = value, None
-            entry = Entry(value, given, landing.attempts, _told(failure))
+            told = cast("dict[str, Json]", course.secrets.mask(_told(failure)))
+            entry = Entry(course.secrets.mask(value), given, landing.attempts, told)
         case Waits():
             raise TypeError(f"step {step.id} waits: that is no final fact")
     try:
@@ -135,7 +145,7 @@ async def _stand_in(course: Course, landing: Landing) -> Json | Failure:
         return Failure(error.code, f"`on_error` of `{step.id}`: {error.detail}")
 
 
-def _told(failure: Failure) -> Mapping[str, Json]:
+def _told(failure: Failure) -> dict[str, Json]:
     """A failure as a flow reads it under `errors`."""
     told: dict[str, Json] = {"code": failure.code, "message": failure.message}
     if failure.status is not None:

@@ -1,20 +1,21 @@
 """Starting a step that is ready: at once, behind the barrier, or under a lease (design 4.4)."""
 
+from chalicelib.engine.conditions import is_live
 from chalicelib.engine.facts import Claimed, Done, Fact, How, Retrying, Waiting
 from chalicelib.engine.packs import Attempt, Entry, entry_from_json
 from chalicelib.engine.readiness import Run
 from chalicelib.engine.writes import Exactly, Free, Guard, NotDone, Put
-from chalicelib.flow.plan import Effect, StepPlan
+from chalicelib.flow.plan import Body, Effect, StepPlan
 from chalicelib.kit.values import Failed, Failure, Succeeded, Unknown
 from chalicelib.worker.attempt import Prepared, SkippedByIf, prepare
-from chalicelib.worker.course import Later
 from chalicelib.worker.evaluating import moment_for
 from chalicelib.worker.flight import Landing, compute, finished, nothing_done
 from chalicelib.worker.landings import go_on_waiting, land, settle
 from chalicelib.worker.ledger import Finished
-from chalicelib.worker.stage import Opening, Stage
+from chalicelib.worker.stage import Opening, Stage, keeps_facts
 
 NOT_DONE = NotDone()
+FREE = Free()
 _NOTHING = Succeeded()
 
 
@@ -24,7 +25,7 @@ async def consider(stage: Stage, ready: Run) -> None:
     fact = stage.fact_of(step)
     now = course.now()
     if step.apart and stage.ledger is course.head and step.id not in (course.named or ()):
-        course.later.append(Later(step.id, 0))
+        stage.put_off(step, 0)
         return
     if isinstance(fact, Claimed) and _is_held(stage, fact, now):
         course.held[step.id] = fact.expires
@@ -33,10 +34,10 @@ async def consider(stage: Stage, ready: Run) -> None:
         await go_on_waiting(stage, ready, fact, now)
         return
     if isinstance(fact, Retrying) and fact.due > now:
-        course.later.append(Later(step.id, fact.due))
+        stage.put_off(step, fact.due)
         return
-    if step.effect is not Effect.PURE and not course.budget.fits(now, step.timeout_seconds):
-        course.later.append(Later(step.id, 0))
+    if step.effect is not Effect.PURE and not course.budget.fits(now, course.timeout_of(step)):
+        stage.put_off(step, 0)
         return
     await _prepare(stage, ready, fact)
 
@@ -69,13 +70,16 @@ async def _dispatch(stage: Stage, landing: Landing, fact: Fact | None) -> None:
         attempt = fact.attempt + 1
     if isinstance(fact, Retrying):
         landing.attempts = await _earlier(stage, step, fact)
+    if not step.effect.is_leased:
+        # A failure counts only where no other worker has tried since (design 4.3, "exactly this attempt on record").
+        landing.guard_of_failure = Exactly(fact) if isinstance(fact, Retrying) else FREE
     if isinstance(fact, Claimed) and step.effect is Effect.AT_MOST_ONCE:
         said = f"The worker that ran `{step.id}` vanished. Whether its request had its effect is unknown."
         landing.outcome, landing.guard = Unknown(Failure("lease_lost", said, sent="maybe")), Exactly(fact)
         landing.attempts = (Attempt(fact.attempt, course.started, course.now(), "lease_lost", said),)
         await settle(stage, await finished(course, landing, stage.name_of(step)), urgent=True)
     elif step.body is not None:
-        stage.take_off(landing, attempt)
+        _begin_loop(stage, landing, step.body, fact)
     elif step.effect is Effect.PURE:
         await land(stage, step, await compute(course, landing, stage.grounds.path))
     elif step.effect is Effect.READ or _is_durable(stage):
@@ -89,8 +93,25 @@ async def _dispatch(stage: Stage, landing: Landing, fact: Fact | None) -> None:
         stage.behind.append(landing)
 
 
+def _begin_loop(stage: Stage, landing: Landing, body: Body, fact: Fact | None) -> None:
+    """A loop with effects begins once what it was computed from is recorded, and also that it is under way."""
+    if isinstance(fact, Waiting):
+        landing.guard = Exactly(fact)
+        stage.take_off(landing, 1)
+    elif not keeps_facts(body):
+        stage.take_off(landing, 1)
+    elif stage.grounds.path:
+        if _is_durable(stage):
+            stage.take_off(landing, 1)
+        else:
+            stage.behind.append(landing)
+    else:
+        under_way = Waiting("loop", stage.course.budget.lease_until, stage.course.now())
+        stage.openings[stage.name_of(landing.prepared.step)] = Opening(landing, Put(under_way, Free()), 1)
+
+
 def _is_held(stage: Stage, claim: Claimed, now: int) -> bool:
-    return claim.expires > now and claim.boot == stage.course.tools.settings.boot
+    return is_live(claim, now, stage.course.tools.settings.boot)
 
 
 def _is_durable(stage: Stage) -> bool:

@@ -1,7 +1,7 @@
 """One record, and the writes to it: what is finished becomes facts, what is about to run becomes claims."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chalicelib.engine.facts import Done, Retrying, Waiting
@@ -47,23 +47,33 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """A step that is about to be claimed, to wait, or to be tried again."""
+
+    put: Put
+    step: StepPlan
+    sees: tuple[str, ...]
+    """The steps that its parameters were computed from."""
+    text: str = ""
+    """What is kept with it: the attempts so far."""
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
-    """What became of a write: facts that others recorded first, and claims that others hold."""
+    """What became of a write."""
 
     existed: bool = False
     """The record was to be created, and somebody else had created it."""
-    adopted: frozenset[str] = frozenset()
-    refused: frozenset[str] = frozenset()
-    others: frozenset[str] = frozenset()
-    """Facts in the image that this invocation did not know."""
+    dropped: frozenset[str] = frozenset()
+    """Facts of ours that were not recorded: others were first, or hold the step, or what ours were computed from is
+    not what was recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class _More:
     """What a write holds besides settled steps."""
 
-    opens: Mapping[str, Put] = field(default_factory=dict[str, Put])
-    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    opens: Mapping[str, Open] = field(default_factory=dict[str, Open])
     ending: Reason | None = None
     finish: Finish | None = None
     output: Json = None
@@ -83,9 +93,9 @@ def _puts(finished: Sequence[Finished], more: _More, pack: str) -> Mapping[str, 
         if each.text:
             done = Done(done.how, done.port, done.attempt, done.ended, pack, done.order)
         puts[each.name] = Put(done, each.guard, numbered=each.step.feeds_count)
-    for name, put in more.opens.items():
-        is_told = name in more.texts and isinstance(put.fact, Retrying)
-        puts[name] = replace(put, fact=replace(put.fact, pack=pack)) if is_told else put
+    for name, each in more.opens.items():
+        put, fact = each.put, each.put.fact
+        puts[name] = replace(put, fact=replace(fact, pack=pack)) if each.text and isinstance(fact, Retrying) else put
     return puts
 
 
@@ -102,8 +112,12 @@ class Ledger:
         birth: Birth | None = None,
         input_text: str = "",
         epoch: int = 0,
+        expires: int = 0,
     ) -> None:
-        """`birth` and `input_text` create a head with the first write; a loop's record needs neither."""
+        """`birth` and `input_text` create a head with the first write; a loop's record needs neither.
+
+        `expires` (epoch seconds) is when the store may forget a record whose writes do not say so themselves.
+        """
         self.key = key
         self.image = image
         self.writes = 0
@@ -112,6 +126,7 @@ class Ledger:
         self._birth = birth
         self._input_text = input_text
         self._epoch = image.epoch if image else epoch
+        self._expires = expires
         self._lock = asyncio.Lock()
 
     @property
@@ -122,9 +137,8 @@ class Ledger:
     async def commit(
         self,
         finished: Sequence[Finished] = (),
-        opens: Mapping[str, Put] | None = None,
+        opens: Mapping[str, Open] | None = None,
         *,
-        texts: Mapping[str, str] | None = None,
         is_failure_handling: bool = False,
         ending: Reason | None = None,
         finish: Finish | None = None,
@@ -136,19 +150,15 @@ class Ledger:
         Raises WorkerMishapError where the record went away or would not settle, StoreError where the store failed.
         """
         async with self._lock:
-            rest = list(finished)
+            sources = _sources(finished, opens or {})
+            more = _More(opens or {}, ending, finish, output, expires, is_failure_handling)
             result = Committed()
-            while len(rest) > MOST_FACTS:
-                part, rest = rest[:MOST_FACTS], rest[MOST_FACTS:]
-                result = _both(result, await self._write(await self._compose(part, _NOTHING_MORE)))
-            more = _More(opens or {}, texts or {}, ending, finish, output, expires, is_failure_handling)
-            last = await self._compose(rest, more)
-            return _both(result, await self._write(last))
+            for write in _cut(finished, more):
+                part, rest = _without(*write, result.dropped) if result.dropped else write
+                result = await self._write(await self._compose(part, rest), sources, result)
+            return result
 
-    async def _compose(
-        self, finished: Sequence[Finished], more: "_More"
-    ) -> tuple[Commit, Mapping[str, frozenset[str]]]:
-        """The write, and for each of its facts the facts of the same write it was computed from."""
+    async def _compose(self, finished: Sequence[Finished], more: "_More") -> Commit:
         tools, opens, finish = self._tools, more.opens, more.finish
         creates = self.image is None
         # No write follows that would bill these values again: inline they cost what a pack would, and one write less.
@@ -160,14 +170,14 @@ class Ledger:
             birth = replace(birth, input_pack=await packing.keep(self._input_text, creates_and_ends=is_last))
         pack = ""
         texts = [f'"{each.name}":{each.text}' for each in finished if each.text]
-        texts += [f'"{name}":{text}' for name, text in more.texts.items()]
+        texts += [f'"{name}":{each.text}' for name, each in opens.items() if each.text]
         if texts:
             pack = await packing.keep("{" + ",".join(texts) + "}", creates_and_ends=is_last)
         if finish is not None and more.output is not None:
             text = json_text({"output": more.output})
             finish = replace(finish, output_pack=await packing.keep(text, creates_and_ends=is_last))
-        due = [put.fact.due for put in opens.values() if isinstance(put.fact, Waiting | Retrying)]
-        commit = Commit(
+        due = [fact.due for each in opens.values() if isinstance(fact := each.put.fact, Waiting | Retrying)]
+        return Commit(
             key=self.key,
             epoch=self._epoch,
             now=to_milliseconds(tools.clock.now()),
@@ -175,24 +185,18 @@ class Ledger:
             birth=birth,
             creates=creates and not self.key.is_head,
             puts=_puts(finished, more, pack),
-            allowed=ENDING if more.is_failure_handling else ANYWHERE,
+            allowed=ENDING if more.is_failure_handling and self.key.is_head else ANYWHERE,
             ending=more.ending,
             finish=finish,
             busy=self._budget.deadline,
             next_check=min([*due, self._budget.lease_until]) if due or creates else None,
             inline=packing.inline,
             packs=packing.packs,
-            expires=more.expires,
+            expires=more.expires or self._expires,
         )
-        names = {each.step.id: each.name for each in finished}
-        return commit, {each.name: frozenset(names[s] for s in each.sees if s in names) for each in finished}
 
-    async def _write(self, composed: tuple[Commit, Mapping[str, frozenset[str]]]) -> Committed:
+    async def _write(self, commit: Commit, sources: Mapping[str, frozenset[str]], so_far: Committed) -> Committed:
         """Write until it is recorded, here or by somebody else; a refused write is not lost as a whole (design 4.5)."""
-        commit, sources = composed
-        before = frozenset(self.image.facts) if self.image else frozenset[str]()
-        mine = frozenset(commit.puts)
-        result = Committed()
         for tried in range(TRIES):
             try:
                 self.writes += 1
@@ -205,39 +209,67 @@ class Ledger:
                 raise WorkerMishapError(f"the record of execution {self.key.execution} is gone")
             self.image = answer.image
             if isinstance(answer, Applied) or is_recorded(commit, answer.image):
-                return self._told(result, before, mine)
-            rest, result = _left(commit, answer.image, sources, result)
+                return so_far
+            rest, so_far = _left(commit, answer.image, sources, so_far)
             if rest is None:
-                return self._told(result, before, mine)
+                return so_far
             commit = rest
         raise StoreError(f"the record of execution {self.key.execution} did not settle in {TRIES} tries")
 
-    def _told(self, result: Committed, before: frozenset[str], mine: frozenset[str]) -> Committed:
-        now = frozenset(self.image.facts) if self.image else frozenset[str]()
-        return replace(result, others=now - before - (mine - result.adopted - result.refused))
+
+def _sources(finished: Sequence[Finished], opens: Mapping[str, Open]) -> Mapping[str, frozenset[str]]:
+    """For each fact to be written the facts, to be written with it, that it was computed from."""
+    names = {each.step.id: each.name for each in finished}
+    sources = {each.name: frozenset(names[s] for s in each.sees if s in names) for each in finished}
+    for name, each in opens.items():
+        sources[name] = frozenset(names[s] for s in each.sees if s in names)
+    return sources
+
+
+def _cut(finished: Sequence[Finished], more: _More) -> Iterator[tuple[Sequence[Finished], _More]]:
+    """Into writes of at most 100 facts; the end goes with the last."""
+    begin = 0
+    while len(finished) - begin > MOST_FACTS:
+        yield finished[begin : begin + MOST_FACTS], _NOTHING_MORE
+        begin += MOST_FACTS
+    part, names = finished[begin:], list(more.opens)
+    while len(part) + len(names) > MOST_FACTS:
+        room = MOST_FACTS - len(part)
+        opens = {name: more.opens[name] for name in names[:room]}
+        yield part, _More(opens, is_failure_handling=more.is_failure_handling)
+        part, names = (), names[room:]
+    yield (
+        part,
+        more if len(names) == len(more.opens) else replace(more, opens={name: more.opens[name] for name in names}),
+    )
+
+
+def _without(finished: Sequence[Finished], more: _More, dropped: frozenset[str]) -> tuple[Sequence[Finished], _More]:
+    """A further write after one that lost something: without what was computed from that, and without the end."""
+    opens = {name: each for name, each in more.opens.items() if name not in dropped}
+    return [each for each in finished if each.name not in dropped], replace(more, opens=opens, ending=None, finish=None)
 
 
 def _left(
     commit: Commit, image: Image, sources: Mapping[str, frozenset[str]], so_far: Committed
 ) -> tuple[Commit | None, Committed]:
-    """What is left of a refused write, without what was computed from facts that others have replaced."""
+    """What is left of a refused write, without what was computed from facts that are not what was recorded."""
     saved = salvage(commit, image)
-    adopted = so_far.adopted | saved.adopted
-    stale = _computed_from(adopted, sources)
+    dropped = so_far.dropped | saved.adopted | saved.refused
+    dropped |= _computed_from(dropped, sources)
     existed = so_far.existed or commit.birth is not None or commit.creates
-    result = Committed(existed, adopted | stale, so_far.refused | saved.refused)
-    return (saved.rest.without(stale) if saved.rest else None), result
+    rest = saved.rest
+    if rest is not None and dropped & rest.puts.keys():
+        # Stale: computed here from what somebody else has recorded otherwise. The failure that ends it may be one.
+        rest = replace(rest.without(dropped), ending=None, finish=None)
+    if rest is not None and not rest.puts and rest.ending is None and rest.finish is None:
+        rest = None
+    return rest, Committed(existed, dropped)
 
 
 def is_over(image: Image) -> bool:
     """Whether nothing more may be started: it is ending, or has ended."""
     return image.status is Status.ENDING or image.status.is_terminal
-
-
-def _both(one: Committed, two: Committed) -> Committed:
-    return Committed(
-        one.existed or two.existed, one.adopted | two.adopted, one.refused | two.refused, one.others | two.others
-    )
 
 
 def _computed_from(names: frozenset[str], sources: Mapping[str, frozenset[str]]) -> frozenset[str]:

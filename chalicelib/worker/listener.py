@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from chalicelib.errors import ConflictError, PenstockError
+from chalicelib.errors import DeliveryConflictError, PenstockError
 from chalicelib.ports import Inbox, Received
 from chalicelib.worker.budget import Budget, to_milliseconds
 from chalicelib.worker.deliver import Acknowledge, deliver
@@ -26,7 +26,7 @@ async def work_off(tools: Tools, received: Received, budget: Budget) -> int | No
     execution = received.message.execution
     try:
         verdict = await deliver(tools, received.message, budget, is_first=received.count <= 1)
-    except ConflictError as error:
+    except DeliveryConflictError as error:
         # The same delivery id with another body: the first one counts, and this one is told of here alone.
         log.warning("%s", error.detail, extra={"execution": execution, "code": error.code})
         return None
@@ -46,7 +46,10 @@ async def work_batch(tools: Tools, inbox: Inbox, batch: Sequence[Received], budg
     for each, delay in zip(batch, delays, strict=True):
         if delay is not None:
             failed.append(each)
-            await inbox.fail(each, delay)
+            try:
+                await inbox.fail(each, delay)
+            except PenstockError as error:  # it comes again all the same, only not at that moment
+                log.warning("A message could not be held back: %s", error.detail)
     return failed
 
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from chalicelib.engine.facts import Waiting
+from chalicelib.engine.facts import fact_name
 from chalicelib.engine.records import RecordKey
-from chalicelib.engine.writes import Exactly, Free, Put
 from chalicelib.errors import ExpressionError, MissingValueError, ParameterError, PenstockError, WorkerMishapError
 from chalicelib.flow.plan import Body, StepPlan
 from chalicelib.flow.values import Json
@@ -17,12 +16,18 @@ from chalicelib.worker.driving import drive
 from chalicelib.worker.evaluating import evaluated, moment_for
 from chalicelib.worker.flight import Landing
 from chalicelib.worker.ledger import Ledger
-from chalicelib.worker.recording import record, record_with
-from chalicelib.worker.stage import Grounds, Stage
+from chalicelib.worker.recording import record
+from chalicelib.worker.stage import Grounds, Stage, keeps_facts
 from chalicelib.worker.values import Values
 
-MOST_DURABLE_TURNS = 1_000
-"""Turns whose facts one record holds: beyond that its writes would cost more than the work."""
+MOST_DURABLE_FACTS = 4_000
+"""Facts of turns that one record holds, at about 60 bytes each: a DynamoDB item takes 400 KB in all."""
+
+LONGEST_RUN_SECONDS = 14 * 86_400
+"""How long after its loop an execution may end: its loops are kept at least as long as itself."""
+
+BREATH = 16
+"""How many turns in a row begin before others in this process get their turn."""
 
 MOST_TURNS = 10_000
 
@@ -46,6 +51,17 @@ class TurnResult:
     failure: Mapping[str, Json] | None = None
 
 
+@dataclass(slots=True)
+class _Progress:
+    """How far a loop has come in this invocation."""
+
+    results: list[TurnResult | None]
+    """In order; None for a turn that has not ended."""
+    failed: int = 0
+    is_put_off: bool = False
+    """A turn waits for another invocation: no further one is begun here."""
+
+
 async def run_loop(stage: Stage, landing: Landing) -> Outcome:
     """Every turn of a `foreach`, and what came of them: {"results", "failed", "count"}.
 
@@ -60,72 +76,73 @@ async def run_loop(stage: Stage, landing: Landing) -> Outcome:
         return Failed(Failure(error.code, error.detail))
     if not turns.items:
         return Succeeded({"results": [], "failed": [], "count": 0})
-    ledger, values = stage.ledger, stage.values
-    if is_durable(body) and not stage.grounds.path:
-        if len(turns.items) > MOST_DURABLE_TURNS:
-            said = (
-                f"`{step.id}`: {len(turns.items)} items with effects are more than the {MOST_DURABLE_TURNS} of one run."
+    ledger, values = None, stage.values
+    if keeps_facts(body):
+        if len(turns.items) * len(body.steps) > MOST_DURABLE_FACTS:
+            said = f"`{step.id}`: {len(turns.items)} turns of {len(body.steps)} steps are too many for one run."
+            return Failed(
+                Failure("too_many_items", f"{said} Use larger batches, or cut the list into several executions.")
             )
-            return Failed(Failure("too_many_items", f"{said} Cut the list with `batch`, or into several executions."))
-        await _announce(stage, landing)
-        ledger, values = await _open(course, step)
-    elif not is_durable(body):
-        ledger, values = None, stage.values
-    results = await _all_turns(stage, landing, body, turns, ledger, values)
-    if (course.is_stopped or stage.is_stopped) and any(each is None for each in results):
+        ledger = stage.ledger
+        if not stage.grounds.path:
+            ledger, values = await _open(course, step)
+    is_fresh = course.budget.remaining_seconds(course.now()) >= course.tools.settings.invocation_seconds * 0.9
+    progress = await _all_turns(stage, landing, body, turns, ledger, values)
+    if any(each is None for each in progress.results) and progress.failed <= turns.tolerated:
+        if progress.is_put_off and ledger is None and is_fresh and not stage.is_stopped:
+            said = f"`{step.id}` does not end within one invocation, and begins anew in the next."
+            return Failed(
+                Failure("too_long", f"{said} Give it fewer items, a higher `concurrency` or shorter retries.")
+            )
         landing.was_stopped = True
         return Failed(Failure("stopped", f"`{step.id}` was stopped before all its turns had run."))
-    return _concluded(step, turns, [each or TurnResult() for each in results])
-
-
-def is_durable(body: Body) -> bool:
-    """Whether a turn may have an effect, and so needs facts of its own."""
-    return any(each.effect.needs_barrier or (each.body is not None and is_durable(each.body)) for each in body.steps)
-
-
-async def _announce(stage: Stage, landing: Landing) -> None:
-    """Record that the loop is under way, with all it was computed from: a cancel then knows of its record."""
-    step, name = landing.prepared.step, stage.name_of(landing.prepared.step)
-    if stage.ledger is None:
-        raise TypeError("a durable loop stands in a stage that keeps facts")
-    fact = stage.ledger.image.facts.get(name) if stage.ledger.image else None
-    if not (isinstance(fact, Waiting) and fact.kind == "loop"):
-        now = stage.course.now()
-        fact = Waiting("loop", stage.course.budget.lease_until, now)
-        await record_with(stage, {name: Put(fact, Free())})
-    landing.guard = Exactly(fact)
-    if stage.ledger.image is None or stage.ledger.image.facts.get(name) != fact:
-        raise WorkerMishapError(f"the loop `{step.id}` is under way in another invocation")
+    return _concluded(step, turns, [each or TurnResult() for each in progress.results])
 
 
 async def _open(course: Course, step: StepPlan) -> tuple[Ledger, Values]:
     """The loop's own record: as an earlier invocation left it, or to be created with its first write."""
     key = RecordKey(course.tenant, course.execution, step.id)
     image = await course.tools.facts.read(key)
-    ledger = Ledger(course.tools, key, course.budget, image, epoch=course.head.epoch)
+    keep = course.plan.retention_seconds or course.tools.settings.retention_seconds
+    expires = int(course.now() / 1000 + keep) + LONGEST_RUN_SECONDS
+    ledger = Ledger(course.tools, key, course.budget, image, epoch=course.head.epoch, expires=expires)
     return ledger, Values(course.tools.facts, course.tools.blobs, key)
 
 
 async def _all_turns(
     stage: Stage, landing: Landing, body: Body, turns: Turns, ledger: Ledger | None, values: Values
-) -> list[TurnResult | None]:
-    """The turns' results in order; None for those that did not run because the loop or the execution stopped."""
-    course = stage.course
-    results: list[TurnResult | None] = [None] * len(turns.items)
+) -> _Progress:
+    """Each turn once, in lanes beside one another, until all have ended or no further one is to begin."""
+    course, step = stage.course, landing.prepared.step
+    progress = _Progress([None] * len(turns.items))
     todo = iter(range(len(turns.items)))
-    failed = 0
 
     async def lane() -> None:
-        nonlocal failed
+        is_first = True
         for index in todo:
-            if course.is_stopped or stage.is_stopped or failed > turns.tolerated:
+            if turns.pause_seconds and not is_first and not _has_begun(stage, ledger, body, index):
+                if course.budget.fits(course.now(), turns.pause_seconds):
+                    await course.tools.clock.sleep(turns.pause_seconds)
+                else:
+                    _put_off(stage, step, progress, course.now() + int(turns.pause_seconds * 1000))
+            is_first = False
+            if stage.is_stopped or progress.is_put_off or progress.failed > turns.tolerated:
                 return
-            if turns.pause_seconds and index:
-                await course.tools.clock.sleep(turns.pause_seconds)
             if not course.budget.fits(course.now(), 0):
-                raise WorkerMishapError(f"no time is left for turn {index} of `{landing.prepared.step.id}`")
-            results[index] = result = await _turn(stage, landing, body, turns, index, ledger, values)
-            failed += result.failure is not None
+                _put_off(stage, step, progress, 0)
+                return
+            if not index % BREATH:
+                await asyncio.sleep(0)
+            try:
+                result = await _turn(stage, landing, body, turns, index, ledger, values)
+            except Exception as error:  # noqa: BLE001  raised by `drive`, once the other turns have landed
+                stage.mishap = stage.mishap or error
+                return
+            if result is None:
+                progress.is_put_off = True
+                return
+            progress.results[index] = result
+            progress.failed += result.failure is not None
 
     lanes = [asyncio.ensure_future(lane()) for _ in range(min(turns.concurrency, len(turns.items)))]
     try:
@@ -134,29 +151,47 @@ async def _all_turns(
         for each in lanes:
             each.cancel()
         await asyncio.gather(*lanes, return_exceptions=True)
-    return results
+    return progress
+
+
+def _put_off(stage: Stage, step: StepPlan, progress: _Progress, due: int) -> None:
+    """No time is left: another invocation goes on with the loop."""
+    progress.is_put_off = True
+    stage.put_off(step, due)
+
+
+def _has_begun(stage: Stage, ledger: Ledger | None, body: Body, index: int) -> bool:
+    """Whether the record has something of this turn: then an earlier invocation has paused before it."""
+    image = ledger.image if ledger is not None else None
+    path = (*stage.grounds.path, index)
+    return image is not None and any(fact_name(each.ordinal, path) in image.facts for each in body.steps)
 
 
 async def _turn(
     stage: Stage, landing: Landing, body: Body, turns: Turns, index: int, ledger: Ledger | None, values: Values
-) -> TurnResult:
-    """One item through the body."""
+) -> TurnResult | None:
+    """One item through the body; None where it was stopped, or goes on in another invocation."""
     course, step = stage.course, landing.prepared.step
     path = (*stage.grounds.path, index)
     names: dict[str, Json] = {**stage.grounds.names, body.item: turns.items[index], "index": index}
     outer = cast("dict[str, Json]", landing.scope["steps"])
     outer_errors = cast("dict[str, Json]", landing.scope["errors"])
-    grounds = Grounds(body.steps, path, names, outer, outer_errors, started_by=stage.grounds.started_by)
-    turn = Stage(course, grounds, ledger, values, loops=run_loop)
+    loop = stage.grounds.loop or step.id
+    grounds = Grounds(body.steps, path, names, outer, outer_errors, started_by=stage.grounds.started_by, loop=loop)
+    turn = Stage(course, grounds, ledger, values, loops=run_loop, above=stage)
     await drive(turn)
-    if ledger is not None and turn.pending:
+    while ledger is not None and turn.pending:
         await record(turn)
+        await drive(turn)  # what the write brought back may have made more of it ready
     unhandled = turn.board.unhandled
     if unhandled is not None:
+        await turn.scope((unhandled.id,))
         entry = values.entries.get(turn.name_of(unhandled))
         told = entry.failure if entry is not None and entry.failure is not None else {"code": "failed", "message": ""}
         return TurnResult(failure={**told, "step": unhandled.id})
     if not turn.board.is_finished:
+        if turn.is_stopped or course.held or any(each.step == loop for each in course.later):
+            return None
         raise WorkerMishapError(f"turn {index} of `{step.id}` could not be finished in this invocation")
     return await _output(turn, landing, body)
 

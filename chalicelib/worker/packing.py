@@ -2,14 +2,21 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from chalicelib.engine.messages import Start
 from chalicelib.engine.packs import Placement, place
-from chalicelib.engine.records import Image
+from chalicelib.engine.records import Birth, Image
 from chalicelib.ports import Blobs, Ids
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _encode_in_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+LARGEST_MESSAGE = 200_000
+"""Bytes of input that a start message carries itself; beyond that a blob does. SQS takes 1 MiB in all, and a batch as
+much together (API reference, SendMessage); DynamoDB packs and Lambda payloads are happier with less."""
 
 
 def json_text(value: Any) -> str:
@@ -24,6 +31,14 @@ def json_text(value: Any) -> str:
         except UnicodeEncodeError:
             return _encode_in_ascii(value)
     return text
+
+
+async def to_start(blobs: Blobs, tenant: str, execution: str, birth: Birth, text: str) -> Start:
+    """A start message, its input in a blob where it is too large to travel along."""
+    if (len(text) if text.isascii() else len(text.encode())) > LARGEST_MESSAGE:
+        birth = replace(birth, input_pack="b" + await blobs.put(text.encode()))
+        text = ""
+    return Start(tenant, execution, birth, birth.started, text)
 
 
 class Packing:

@@ -1,67 +1,86 @@
 """Recording: what is finished here becomes facts, and what others recorded is taken in."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from chalicelib.engine.facts import Claimed, Done, Fact, Retrying, Waiting
 from chalicelib.engine.readiness import Run
 from chalicelib.engine.records import Image
-from chalicelib.engine.writes import Put
-from chalicelib.worker.course import Later
+from chalicelib.engine.writes import Exactly, Put
+from chalicelib.errors import WorkerMishapError
+from chalicelib.worker.flight import Landing
 from chalicelib.worker.landings import until
 from chalicelib.worker.ledger import Committed, Finished
-from chalicelib.worker.stage import Stage
+from chalicelib.worker.stage import Opening, Stage
 
 
 async def record(stage: Stage) -> None:
-    """One write: all that is finished, and the claims and waits of what follows. Then those may begin."""
+    """One write: all that is finished, and the claims and waits of what follows. Then those may begin.
+
+    Where it fails, what is finished is kept, so that the caller may try once more.
+    """
     if stage.ledger is None:
         raise TypeError("a turn that keeps nothing has nothing to record")
     done, stage.pending = stage.pending, []
     openings, stage.openings = stage.openings, {}
     behind, stage.behind = stage.behind, []
-    answers, stage.answers = stage.answers, []
     stage.urgent = False
-    committed = await stage.ledger.commit(
-        done,
-        {name: each.put for name, each in openings.items()},
-        texts={name: each.text for name, each in openings.items() if each.text},
-        is_failure_handling=stage.is_failure_handling,
-    )
+    try:
+        committed = await stage.ledger.commit(
+            done,
+            {name: each.to_open() for name, each in openings.items()},
+            is_failure_handling=stage.is_failure_handling,
+        )
+    except Exception:
+        stage.pending = [*done, *stage.pending]
+        stage.openings = {name: each for name, each in openings.items() if isinstance(each.put.fact, Retrying)}
+        raise
     image = stage.ledger.image
-    if committed.adopted:
-        _adopt(stage, committed, done)
-    elif image is not None:
+    if image is None or image.epoch != stage.ledger.epoch:
+        raise WorkerMishapError(f"execution {stage.course.execution} was taken up again from an earlier point")
+    stage.answers = [each for each in stage.answers if each[0] not in committed.dropped]
+    lost = [each for each in done if each.name in committed.dropped]
+    ours = {name for name, each in openings.items() if _is_ours(image.facts.get(name), each.put.fact)}
+    if lost:
+        _adopt(stage, committed, lost, {openings[name].landing.prepared.step.id for name in ours})
+    else:
         stage.ready.extend(_join(stage, image, done))
-    now = stage.course.now()
     for name, each in openings.items():
-        step = each.landing.prepared.step
-        fact = image.facts.get(name) if image else None
-        if not _is_ours(fact, each.put.fact):
-            if isinstance(fact, Claimed):
-                stage.course.held[step.id] = fact.expires
-        elif isinstance(each.put.fact, Claimed):
-            if not stage.is_stopped:
-                stage.take_off(each.landing, each.attempt)
-        elif isinstance(each.put.fact, Waiting):
-            until(stage, step, each.landing, each.due, now)
-        else:
-            stage.course.later.append(Later(step.id, each.due))
-    for landing in behind:
-        if landing.prepared.step.id not in stage.done and not stage.is_stopped and not committed.adopted:
-            stage.take_off(landing, 1)
-    stage.answers = answers
+        if name in ours:
+            _begin(stage, name, each)
+        elif not lost and each.landing.prepared.step.id not in stage.done:
+            # Another worker has claimed it, or put it off: look at it again as the record says.
+            stage.ready.append(Run(each.landing.prepared.step, each.landing.sees))
+    for landing in () if lost else behind:
+        if landing.prepared.step.id not in stage.done and not stage.is_stopped:
+            stage.take_off(landing, _next_attempt(stage, landing))
     stage.answer()
 
 
-async def record_with(stage: Stage, opens: Mapping[str, Put]) -> None:
-    """Record what is finished, and these facts with it."""
-    done, stage.pending = stage.pending, []
-    if stage.ledger is None:
-        raise TypeError("a turn that keeps nothing has nothing to record")
-    committed = await stage.ledger.commit(done, opens)
-    if committed.adopted:
-        _adopt(stage, committed, done)
+def _begin(stage: Stage, name: str, opening: Opening) -> None:
+    """What was opened is recorded: it may take off, wait, or be left to another invocation."""
+    step, fact = opening.landing.prepared.step, opening.put.fact
+    match fact:
+        case Claimed():
+            if not stage.is_stopped:
+                stage.take_off(opening.landing, opening.attempt)
+                return
+            # The end came with the same write, and waits for no claim that nobody will use.
+            given_up = Retrying(stage.course.now(), opening.attempt - 1, "not_begun")
+            stage.openings[name] = replace(opening, put=Put(given_up, Exactly(fact)), due=given_up.due)
+        case Waiting(kind="loop"):
+            opening.landing.guard = Exactly(fact)
+            if not stage.is_stopped:
+                stage.take_off(opening.landing, opening.attempt)
+        case Waiting():
+            until(stage, step, opening.landing, opening.due, stage.course.now())
+        case _:
+            stage.put_off(step, opening.due)
+
+
+def _next_attempt(stage: Stage, landing: Landing) -> int:
+    """The number of the attempt that follows what the record says of the step."""
+    fact = stage.fact_of(landing.prepared.step)
+    return fact.attempt + 1 if isinstance(fact, Retrying) else 1
 
 
 def _join(stage: Stage, image: Image, done: list[Finished]) -> list[Run]:
@@ -75,19 +94,17 @@ def _join(stage: Stage, image: Image, done: list[Finished]) -> list[Run]:
     return [each for each in stage.board.take_ready() if each.step.id in below]
 
 
-def _adopt(stage: Stage, committed: Committed, done: list[Finished]) -> None:
+def _adopt(stage: Stage, committed: Committed, lost: list[Finished], opened: set[str]) -> None:
     """Another worker was first with some facts: what we computed from our own is dropped, and computed again."""
-    stage.values.forget(committed.adopted)
+    stage.values.forget(committed.dropped)
     stage.board = stage.set_up()
-    replaced = {each.step.id for each in done if each.name in committed.adopted}
-    stale = stage.course.below(replaced)
-    for task, step in stage.flights.items():
-        if step.id in stale and not step.effect.needs_barrier:
-            task.cancel()
-    flying = {step.id for task, step in stage.flights.items() if not task.cancelling()}
-    ours = stage.course.below({each.step.id for each in done}) | replaced
-    taken = stage.board.take_ready()
-    stage.ready = [each for each in taken if each.step.id in ours and each.step.id not in flying]
+    stale = stage.course.below({each.step.id for each in lost})
+    for task, step in list(stage.flights.items()):
+        # What has or may have an effect, or waits, took off from what was recorded: it cannot be stale.
+        if step.id in stale and not step.effect.needs_barrier and not isinstance(stage.fact_of(step), Waiting):
+            stage.abandon(task)
+    under_way = {step.id for step in stage.flights.values()} | opened
+    stage.ready = [each for each in stage.take_ours() if each.step.id not in under_way]
 
 
 def _is_ours(recorded: Fact | None, written: Fact) -> bool:

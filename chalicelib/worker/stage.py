@@ -9,16 +9,24 @@ from chalicelib.engine.needs import State
 from chalicelib.engine.packs import Attempt
 from chalicelib.engine.readiness import Board, Run
 from chalicelib.engine.writes import Put
-from chalicelib.flow.plan import StepPlan
+from chalicelib.flow.plan import Body, StepPlan
 from chalicelib.flow.values import Json
 from chalicelib.kit.values import Failed, Outcome, Unknown
-from chalicelib.worker.course import Course
+from chalicelib.worker.course import Course, Later
 from chalicelib.worker.flight import Landing, fly
-from chalicelib.worker.ledger import Finished, Ledger, is_over
+from chalicelib.worker.ledger import Finished, Ledger, Open, is_over
 from chalicelib.worker.values import Values
 
 LoopRunner = Callable[["Stage", Landing], Awaitable[Outcome]]
 """Runs a loop's body for a prepared `foreach`; raises nothing but a mishap of this worker."""
+
+
+def keeps_facts(body: Body) -> bool:
+    """Whether a loop's turns need facts of their own: one may have an effect, or wait for long."""
+    return any(
+        step.effect.needs_barrier or step.uses == "wait" or (step.body is not None and keeps_facts(step.body))
+        for step in body.steps
+    )
 
 
 @dataclass(slots=True)
@@ -35,6 +43,8 @@ class Grounds:
     """How sources stand that are none of these steps."""
     started_by: str = ""
     """The trigger that started the execution: it counts as done, every other as skipped."""
+    loop: str = ""
+    """The outermost loop around these steps; empty for a flow's own."""
 
 
 @dataclass(slots=True)
@@ -47,6 +57,10 @@ class Opening:
     due: int = 0
     text: str = ""
     """What is kept with it: the attempts so far."""
+
+    def to_open(self) -> Open:
+        """What the ledger writes of it."""
+        return Open(self.put, self.landing.prepared.step, self.landing.sees, self.text)
 
 
 class Stage:
@@ -62,11 +76,12 @@ class Stage:
         loops: LoopRunner,
         starts: Callable[[StepPlan], bool] | None = None,
         is_failure_handling: bool = False,
+        above: "Stage | None" = None,
     ) -> None:
         """`ledger` is None for a loop's turn that only computes and reads: it keeps nothing of its own.
 
         `starts` says which of the steps that are ready at the beginning are this invocation's to start; what becomes
-        ready by its own work always is.
+        ready by its own work always is. `above` is the stage that the loop of this turn stands in.
         """
         self.course = course
         self.grounds = grounds
@@ -74,17 +89,22 @@ class Stage:
         self.values = values
         self.pending: list[Finished] = []
         self.loops = loops
+        self.starts = starts
         self.is_failure_handling = is_failure_handling
+        self.above = above
         self.flights: dict[asyncio.Task[Landing], StepPlan] = {}
+        self.abandoned: set[asyncio.Task[Landing]] = set()
+        """Flights whose result nobody wants any more."""
         self.openings: dict[str, Opening] = {}
         self.behind: list[Landing] = []
         self.urgent = False
-        self.answers: list[Json] = []
+        self.answers: list[tuple[str, Json]] = []
+        """What `respond` steps said, by fact name."""
         self.mishap: Exception | None = None
         self.ready: list[Run] = []
         self.done: dict[str, Done] = {}
         self.board = self.set_up()
-        self.ready = [each for each in self.board.take_ready() if starts is None or starts(each.step)]
+        self.ready = self.take_ours()
 
     def name_of(self, step: StepPlan) -> str:
         """The attribute this step's fact goes by, here."""
@@ -106,15 +126,21 @@ class Stage:
         grounds, triggers = self.grounds, self.course.plan.triggers
         return Board(grounds.steps, self.done, grounds.outside, triggers=triggers, started_by=grounds.started_by)
 
+    def take_ours(self) -> list[Run]:
+        """What is ready and this invocation's to start, where the board is new."""
+        return [each for each in self.board.take_ready() if self.starts is None or self.starts(each.step)]
+
     @property
     def is_stopped(self) -> bool:
         """Whether nothing more may be started here."""
-        image = self.ledger.image if self.ledger else None
-        if self.mishap is not None:
+        if self.mishap is not None or self.board.unhandled is not None:
             return True
+        image = self.ledger.image if self.ledger else None
+        if self.above is not None:
+            return self.above.is_stopped or (image is not None and is_over(image))
         if self.is_failure_handling:
-            return self.board.unhandled is not None or (image is not None and image.status.is_terminal)
-        return self.course.is_stopped or self.board.unhandled is not None or (image is not None and is_over(image))
+            return image is not None and image.status.is_terminal
+        return self.course.is_stopped or (image is not None and is_over(image)) or self.course.is_overdue
 
     def latest_end(self) -> int:
         """When the last of what is settled here ended; when the execution began where nothing is."""
@@ -144,7 +170,10 @@ class Stage:
     def take_off(self, landing: Landing, attempt: int) -> None:
         """The step begins: a task of its own, beside the others."""
         step = landing.prepared.step
-        work = self._loop(landing) if step.body is not None else fly(self.course, landing, self.grounds.path, attempt)
+        if step.body is not None:
+            work = self._loop(landing)
+        else:
+            work = fly(self.course, landing, self.grounds.path, attempt, is_stopped=lambda: self.is_stopped)
         self.flights[asyncio.get_running_loop().create_task(work)] = step
 
     async def _loop(self, landing: Landing) -> Landing:
@@ -164,9 +193,18 @@ class Stage:
 
         self.flights[asyncio.get_running_loop().create_task(slept())] = step
 
+    def abandon(self, task: asyncio.Task[Landing]) -> None:
+        """Whatever this flight brings is not wanted, even if it has come back already."""
+        del self.flights[task]
+        self.abandoned.add(task)
+        task.cancel()
+
+    def put_off(self, step: StepPlan, due: int) -> None:
+        """Another invocation goes on with it, at the earliest at `due` (epoch milliseconds)."""
+        self.course.later.append(Later(self.grounds.loop or step.id, due))
+
     def answer(self) -> None:
         """Tell whoever waits what the `respond` steps said; only once that is recorded."""
         answers, self.answers = self.answers, []
-        for answer in answers:
-            if self.course.on_response is not None:
-                self.course.on_response(answer)
+        for _, answer in answers:
+            self.course.tools.respond(self.course.execution, answer)

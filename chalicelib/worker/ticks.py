@@ -25,6 +25,7 @@ async def tick(
         raise NotFoundError(f"The flow `{flow}` has no schedule `{trigger}`.")
     at, before = to_text(planned), to_text(previous) if previous is not None else None
     document: dict[str, Json] = {"name": trigger, "at": at, "previous": before}
-    knock = Knock(tenant, plan, entry, document, None, "accepted", planned, key=at)
+    # The moment alone says what is the same tick: which one came before is known to some, and to others not.
+    knock = Knock(tenant, plan, entry, document, None, "accepted", planned, key=at, fingerprint=at)
     entered = await door.enter(knock)
     return None if isinstance(entered, TurnedAway) else entered

@@ -20,6 +20,11 @@ def _tell_nobody(image: Image) -> None:
     del image
 
 
+def _answer_nobody(execution: str, value: Json) -> None:
+    """Nobody in this process waits."""
+    del execution, value
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The few numbers that a deployment may change."""
@@ -54,3 +59,5 @@ class Tools:
     settings: Settings = field(default_factory=Settings)
     announce: Callable[[Image], None] = _tell_nobody
     """Told of every execution that ends here; for whoever waits in this process."""
+    respond: Callable[[str, Json], None] = _answer_nobody
+    """Told, by execution, what a `respond` step said, once that is recorded; for whoever waits in this process."""

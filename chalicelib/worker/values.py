@@ -51,10 +51,6 @@ class Values:
             self._packs[name] = known
         return known
 
-    def remember(self, name: str, pack: dict[str, Json]) -> None:
-        """A pack that this invocation made itself."""
-        self._packs[name] = pack
-
     def forget(self, names: Iterable[str]) -> None:
         """Values that another worker's facts have replaced."""
         for name in names:

@@ -132,6 +132,7 @@ class House:
             build=catalogue.build,
             settings=settings or Settings(),
             announce=self.ends.announce,
+            respond=self.ends.respond,
         )
         self.door = FrontDoor(self.tools, self.ends)
 
