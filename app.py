@@ -4,6 +4,7 @@ Three functions share this file: `app` answers HTTP, `worker` takes the queue's 
 """
 # ruff: noqa: E402, PTH120  what is imported first decides how fast the rest is; pathlib would be an import more
 
+import logging
 import os
 import sys
 from typing import Any
@@ -20,15 +21,18 @@ if "chalice.cli" in sys.modules:  # we are being deployed
     deploy_hooks.install(os.path.dirname(__file__))
 
 from chalicelib.adapters.clock import SystemClock
+from chalicelib.api.problems import problem_of
 from chalicelib.api.routes import TABLE
 from chalicelib.cloud.bridge import Bridge
 from chalicelib.cloud.gateway import from_gateway, to_gateway
 from chalicelib.cloud.logs import log_to_lambda
+from chalicelib.errors import PenstockError
 from chalicelib.wiring_aws import OnAws, on_aws
 
 VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 STAGE = os.environ.get("PENSTOCK_STAGE", "dev")  # Chalice's command sets it from .chalice/config.json
 
+log = logging.getLogger("penstock.aws")
 clock = SystemClock()
 bridge: Bridge[OnAws] = Bridge(lambda: on_aws(os.environ), clock)
 
@@ -36,10 +40,20 @@ bridge: Bridge[OnAws] = Bridge(lambda: on_aws(os.environ), clock)
 class Front(Chalice):
     """Chalice deploys it; requests never pass through Chalice's own router, which turns bytes into text."""
 
+    def __init__(self, house: Bridge[OnAws]) -> None:
+        # Chalice would log by itself, in plain text, and keep our warnings back.
+        super().__init__(app_name="penstock", configure_logs=False)  # pyright: ignore[reportUnknownMemberType]  untyped
+        self._house = house
+
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """Answer an event of API Gateway; whatever goes wrong is an answer too."""
+        """Answer an event of API Gateway; a deployment that is set up wrongly, or has no table, is an answer too."""
         request = from_gateway(event, _now())
-        return to_gateway(bridge.run(lambda house: house.api(request)))
+        try:
+            answer = self._house.run(lambda house: house.api(request))
+        except PenstockError as error:
+            log.warning("The house could not be built: %s", error.detail, extra={"code": error.code})
+            answer = problem_of(error)
+        return to_gateway(answer)
 
 
 def registered(**_: str) -> None:
@@ -51,7 +65,7 @@ def _now() -> int:
     return int(clock.now().timestamp() * 1000)
 
 
-app = Front(app_name="penstock")
+app = Front(bridge)
 app.api.binary_types.append("*/*")  # the gateway hands every body over as the bytes that came
 
 # So that Chalice and the gateway know every address, and the last two those that do not exist: the 404 is ours, and so

@@ -4,6 +4,7 @@ What a delivery that is only accepted does not need is imported when it is first
 the client for flows, the scheduler.
 """
 
+import logging
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys, hashes_from
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
-from chalicelib.errors import SettingError
+from chalicelib.errors import CallerError, SettingError
 from chalicelib.signing.forms import AwsKeys
 from chalicelib.worker.budget import Budget, from_milliseconds, to_milliseconds
 from chalicelib.worker.door import FrontDoor
@@ -38,6 +39,8 @@ from chalicelib.worker.tools import Settings, Tools
 if TYPE_CHECKING:
     from chalicelib.flow.plan import Plan
     from chalicelib.ports import Live, Received
+
+log = logging.getLogger("penstock.aws")
 
 WAIT_SECONDS = 25.0
 """How long a request waits for a result: API Gateway ends it after 29 s (quotas for REST APIs)."""
@@ -107,11 +110,19 @@ class OnAws:
         return await work_batch(self.tools, self.queue, batch, Budget(deadline))
 
     async def tick(self, tenant: str, flow: str, trigger: str, planned: int) -> str | None:
-        """A schedule's moment (epoch milliseconds) has come; the execution's id, None where none is to be."""
+        """A schedule's moment (epoch milliseconds) has come; the execution's id, None where none is to be.
+
+        What only the flow's author can mend is logged, since the same moment again would meet it again; what may pass
+        is raised, and Scheduler comes again.
+        """
         from chalicelib.worker.ticks import tick
 
-        previous = await self._previous(tenant, flow, trigger, planned)
-        entered = await tick(self.door, self.plans, tenant, flow, trigger, planned, previous)
+        try:
+            previous = await self._previous(tenant, flow, trigger, planned)
+            entered = await tick(self.door, self.plans, tenant, flow, trigger, planned, previous)
+        except CallerError as error:
+            log.warning("The schedule %s of flow %s: %s", trigger, flow, error.detail, extra={"code": error.code})
+            return None
         return entered.execution if entered is not None else None
 
     async def forget_connections(self) -> None:

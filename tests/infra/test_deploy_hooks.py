@@ -61,7 +61,7 @@ class Functions:
     def __init__(self, variables):
         self._variables = variables
 
-    def get_function_configuration(self, FunctionName):
+    def get_function_configuration(self, **_):
         return {"Environment": {"Variables": self._variables}}
 
     def create_function(self, **kwargs):
