@@ -98,6 +98,7 @@ class OnAws:
                 ids=self.ids,
                 keys=AdminKeys(hashes_from(environment.get("PENSTOCK_ADMIN_KEY_HASH", ""))),
                 settings=ApiSettings(base_url=base_url, wait_seconds=WAIT_SECONDS),
+                check_plan=self._check_plan,
                 on_published=self._published,
             )
         )
@@ -145,6 +146,11 @@ class OnAws:
         before = previous_time(schedule_of(entry.parameters), from_milliseconds(planned), zone)
         found = to_milliseconds(before)
         return found if found >= live.published else None
+
+    def _check_plan(self, plan: "Plan") -> None:
+        from chalicelib.adapters.aws.schedules import schedules_of
+
+        schedules_of(plan, self.clock.now())
 
     async def _published(self, live: "Live", plan: "Plan") -> None:
         from chalicelib.adapters.aws.schedules import SchedulerSchedules

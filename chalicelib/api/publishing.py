@@ -50,6 +50,7 @@ async def publish(call: Call) -> Answer:
     version, text = version_of(document.data, tools.settings.stage_vars)
     known = await tools.versions.live(call.tenant, name)
     plan = make_plan(document.data, entries(), stage_vars=tools.settings.stage_vars)
+    tools.check_plan(plan)
     warnings: list[Json] = [problem_to_json(each) for each in report.warnings]
     if call.query.get("dry_run"):
         return json_answer(

@@ -199,6 +199,16 @@ def test_publishing_made_the_flows_schedule(front):
     assert len(found) == 1
 
 
+def test_a_schedule_that_aws_cannot_say_is_refused_before_anything_is_stored(front):
+    flow = FLOW.replace('cron: "0 3 * * *"', "every: 90s")
+    before = front.ask_as_admin("GET", "/api/v1/flows/greet")[2]
+    for query in ("", "?dry_run=true"):
+        status, _, body = front.ask_as_admin("PUT", f"/api/v1/flows/greet{query}", flow.encode(), "application/yaml")
+        assert status == 422, body
+        assert "triggers.night" in json.loads(body)["detail"]
+    assert front.ask_as_admin("GET", "/api/v1/flows/greet")[2] == before
+
+
 def test_a_deployment_without_its_settings_answers_with_a_problem(aws_url):
     from chalicelib.cloud.bridge import Bridge
     from chalicelib.wiring_aws import on_aws

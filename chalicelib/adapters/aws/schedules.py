@@ -7,13 +7,14 @@ another name, and what is left over under the flow's prefix is removed.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from chalicelib.adapters.aws.answers import read_json_refusal
 from chalicelib.adapters.aws.client import Endpoints
 from chalicelib.adapters.aws.names import Names
-from chalicelib.adapters.aws.schedule_text import spoken
+from chalicelib.adapters.aws.schedule_text import Spoken, spoken
 from chalicelib.errors import NotFoundError, StoreError
 from chalicelib.flow.plan import Plan
 from chalicelib.kit.cron import schedule_of
@@ -56,17 +57,11 @@ class SchedulerSchedules:
             await self._delete(name)
 
     def _definitions(self, live: Live, plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:
-        now = self._clock.now()
-        for trigger in plan.triggers.values():
-            if trigger.uses != "schedule":
-                continue
-            where = f"triggers.{trigger.id}"
-            zone = str(trigger.parameters.get("timezone") or plan.timezone)
-            for each in spoken(schedule_of(trigger.parameters), zone, now, where):
-                event = {"tenant": live.tenant, "flow": live.flow, "trigger": trigger.id, "at": PLANNED}
-                said = json.dumps([each.expression, each.zone, event, self._names])
-                name = f"{flow_prefix(live.tenant, live.flow)}{_hash(said)}"
-                yield name, self._definition(each.expression, each.zone, each.start, event)
+        for trigger, each in schedules_of(plan, self._clock.now()):
+            event = {"tenant": live.tenant, "flow": live.flow, "trigger": trigger, "at": PLANNED}
+            said = json.dumps([each.expression, each.zone, event, self._names])
+            name = f"{flow_prefix(live.tenant, live.flow)}{_hash(said)}"
+            yield name, self._definition(each.expression, each.zone, each.start, event)
 
     def _definition(self, expression: str, zone: str, start: int, event: Mapping[str, str]) -> dict[str, Any]:
         names = self._names
@@ -128,6 +123,17 @@ class SchedulerSchedules:
                 f"There is no schedule group {self._names.schedule_group}. Deploy again: it is made with the stack."
             ) from error
         raise error
+
+
+def schedules_of(plan: Plan, now: datetime) -> list[tuple[str, Spoken]]:
+    """Every schedule of a plan with its trigger's id; raises NotBuiltYetError for one that cannot be expressed."""
+    found: list[tuple[str, Spoken]] = []
+    for trigger in plan.triggers.values():
+        if trigger.uses == "schedule":
+            zone = str(trigger.parameters.get("timezone") or plan.timezone)
+            said = spoken(schedule_of(trigger.parameters), zone, now, f"triggers.{trigger.id}")
+            found += [(trigger.id, each) for each in said]
+    return found
 
 
 def flow_prefix(tenant: str, flow: str) -> str:
