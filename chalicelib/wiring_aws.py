@@ -5,7 +5,7 @@ the client for flows, the scheduler.
 """
 
 import logging
-import random
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -176,7 +176,7 @@ async def on_aws(environment: Mapping[str, str]) -> OnAws:
     endpoints = Endpoints(environment.get("AWS_ENDPOINT_URL"), environment.get("PENSTOCK_DYNAMODB_URL"))
     http = client_for_engine(EgressPolicy.for_engine(endpoints.named()))
     keys = keys_from_environment(environment, home)
-    aws = Aws(http, keys, region, endpoints, SystemClock(), jitter=random.random)
+    aws = Aws(http, keys, region, endpoints, SystemClock(), jitter=_jitter)
     base_url = environment.get("PENSTOCK_URL") or await read_base_url(aws, names.table)
     return OnAws(environment, Cloud(http, keys, endpoints, names, aws), base_url.rstrip("/"))
 
@@ -186,6 +186,11 @@ def _setting(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise SettingError(f"{name} is not set. Deploy again: `penstock deploy` and `chalice deploy` set it.")
     return value
+
+
+def _jitter() -> float:
+    """From 0 to 1. The module `random` would be an import more, for a number that is seldom asked for."""
+    return int.from_bytes(os.urandom(4), "big") / 2**32
 
 
 def _words(text: str) -> tuple[str, ...]:
