@@ -126,7 +126,12 @@ class Embedded:
 
         Raises SettingError where another process holds the store.
         """
-        return cls(settings, await SqliteStore.open(settings.store, SystemClock()))
+        store = await SqliteStore.open(settings.store, SystemClock())
+        try:
+            return cls(settings, store)
+        except BaseException:
+            await store.close()
+            raise
 
     async def start(self) -> int:
         """Take up what an earlier life left unfinished, and begin to listen; returns how many that were."""

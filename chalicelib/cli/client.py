@@ -22,7 +22,7 @@ _FAILED_FROM = 400
 
 
 class Client:
-    """One server, and the key it is asked with."""
+    """One server, and the key it is asked with; a context manager, which closes its connections."""
 
     def __init__(self, url: str, key: str | None, transport: httpx.BaseTransport | None = None) -> None:
         """`transport` stands in for the network in tests."""
@@ -39,6 +39,12 @@ class Client:
         self._http = httpx.Client(
             headers=headers, timeout=TIMEOUT, trust_env=False, follow_redirects=False, transport=transport
         )
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def ask(
         self,

@@ -119,26 +119,25 @@ def _flows(folder: Path) -> Iterator[Finding]:
 def _server() -> Iterator[Finding]:
     from chalicelib.cli.client import client, clock_of  # imported late: it brings httpx
 
-    is_named = bool(os.environ.get("PENSTOCK_URL"))
     try:
-        server = client()
-        before = datetime.now(UTC)
-        answer = server.exchange("GET", "/health")
+        with client() as server:
+            before = datetime.now(UTC)
+            answer = server.exchange("GET", "/health")
+            yield Finding("server", "good", f"{server.url} answers")
+            clock = clock_of(answer)
+            if clock is not None:
+                yield _skew(abs((clock - before).total_seconds()))
+            yield from _key(server)
     except NotSentError as error:
-        yield Finding("server", "bad" if is_named else "note", error.detail)
-        return
+        yield Finding("server", "bad" if os.environ.get("PENSTOCK_URL") else "note", error.detail)
     except PenstockError as error:
         yield Finding("server", "bad", error.detail)
-        return
-    yield Finding("server", "good", f"{server.url} answers")
-    clock = clock_of(answer)
-    if clock is not None:
-        skew = abs((clock - before).total_seconds())
-        good = skew <= MOST_SKEW_SECONDS
-        yield Finding(
-            "clock", "good" if good else "bad", f"{skew:.0f} s from the server's" + ("" if good else ": set it")
-        )
-    yield from _key(server)
+
+
+def _skew(seconds: float) -> Finding:
+    if seconds <= MOST_SKEW_SECONDS:
+        return Finding("clock", "good", f"{seconds:.0f} s from the server's")
+    return Finding("clock", "bad", f"{seconds:.0f} s from the server's: set it, or let it be set (NTP)")
 
 
 def _key(server: Any) -> Iterator[Finding]:

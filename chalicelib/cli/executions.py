@@ -96,9 +96,9 @@ def watch(execution: _Id, as_json: AsJson = False) -> None:
     """Watch an execution to its end: its steps on stderr, its output on stdout. Exits with 1 if it failed."""
     from chalicelib.cli.client import client, path_of  # imported late: it brings httpx
 
-    server, path = client(), path_of("executions", execution)
+    path = path_of("executions", execution)
     looks = 0
-    with Watch() as live:
+    with client() as server, Watch() as live:
         while True:
             looks += 1
             try:
@@ -119,7 +119,8 @@ def watch(execution: _Id, as_json: AsJson = False) -> None:
 def _ask(method: str, *parts: str, query: dict[str, str] | None = None, body: Any = None) -> Any:
     from chalicelib.cli.client import client, path_of  # imported late, as above
 
-    return client().ask(method, path_of("executions", *parts), query=query, body=body)
+    with client() as server:
+        return server.ask(method, path_of("executions", *parts), query=query, body=body)
 
 
 def _tell(answer: dict[str, Any], word: str, *, as_json: bool) -> None:

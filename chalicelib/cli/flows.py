@@ -107,7 +107,8 @@ def rotate(
 def _ask(method: str, *parts: str, body: Any = None) -> Any:
     from chalicelib.cli.client import client, path_of  # imported late: it brings httpx
 
-    return client().ask(method, path_of("flows", *parts), body=body)
+    with client() as server:
+        return server.ask(method, path_of("flows", *parts), body=body)
 
 
 def _switched(answer: dict[str, Any], *, as_json: bool) -> None:

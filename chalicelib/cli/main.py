@@ -23,16 +23,23 @@ from chalicelib.cli.exits import exit_of
 from chalicelib.cli.printing import note_error, say
 from chalicelib.errors import PenstockError
 
+_AS_JSON = "penstock.as_json"
+
 
 class Commands(TyperGroup):
     """The commands, under one border: an error of ours is told in its own words, never as a traceback."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments, and remember whether errors are to be JSON too."""
+        ctx.meta[_AS_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Carry out a command; an error ends it with its exit code."""
         try:
             return super().invoke(ctx)
         except PenstockError as error:
-            note_error(error, as_json="--json" in sys.argv)
+            note_error(error, as_json=ctx.meta[_AS_JSON])
             raise typer.Exit(exit_of(error)) from error
 
 

@@ -30,8 +30,10 @@ def publish(
     paths = flow_files_of(files or (), flows)
     if not paths:
         raise UsageError(f"There is no flow file in {flows}.")
-    server = client(to)
-    answers, refusals = _checked(server, paths)
+    with client(to) as server:
+        answers, refusals = _checked(server, paths)
+        if not refusals and not dry_run:
+            answers = [_put(server, path, is_dry=False) for path in paths]
     if refusals:
         if as_json:
             say_json({"server": server.url, "files": [_refusal(path, error) for path, error in refusals]})
@@ -39,8 +41,6 @@ def publish(
             note_error(error, as_json=as_json)
         note("Nothing was published.")
         raise typer.Exit(max(exit_of(error) for _, error in refusals))
-    if not dry_run:
-        answers = [_put(server, path, is_dry=False) for path in paths]
     if as_json:
         say_json({"server": server.url, "files": answers})
         return

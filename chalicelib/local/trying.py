@@ -89,7 +89,8 @@ async def _watched(
             if shown["status"] not in OPEN:
                 return shown
     finally:
-        embedded.ends.leave(execution, ended)
+        ended.cancel()
+        embedded.ends.leave(execution)
 
 
 @contextlib.asynccontextmanager
