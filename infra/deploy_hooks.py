@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.adapters.aws.names import Names
-from infra import packaging, precompile, vendor
+from infra import packaging, vendor
 
 _MAPPING_CALLS = frozenset({"create_event_source_mapping", "update_event_source_mapping"})
 _FUNCTION_CALLS = frozenset({"create_function", "update_function_configuration"})
@@ -53,7 +53,7 @@ def install(folder: str) -> None:
     if _command() in _BUILDING_COMMANDS:
         try:
             vendor.build_if_stale(project, target, _say)
-        except (vendor.VendorError, precompile.PrecompileError) as error:
+        except vendor.VendorError as error:
             _say(f"Nothing was deployed. {error}")
             raise SystemExit(2) from error
 

@@ -75,15 +75,16 @@ def is_stale(project: Path, target: Target) -> bool:
 def build_if_stale(project: Path, target: Target, say: Callable[[str], None]) -> bool:
     """Build `vendor/` unless it is current, and bring what is compiled of our own up to date; whether it was built.
 
-    Raises:
-        VendorError: see `build`.
-        PrecompileError: our own modules cannot be imported.
+    Raises VendorError: see `build`; also where our own modules cannot be imported.
     """
     wanted = is_stale(project, target)
     if wanted:
         say(f"Building {FOLDER}/ for Python {target.python} on {target.machine}.")
         build(project, target)
-    precompile.refresh(project, project / FOLDER)
+    try:
+        precompile.refresh(project, project / FOLDER)
+    except precompile.PrecompileError as error:
+        raise VendorError(str(error)) from error
     return wanted
 
 

@@ -94,6 +94,9 @@ def _deploys(here: World) -> None:
     prove("the plan says what will be done", any("create the stack" in each for each in planned.steps), planned)
     prove("a plan does nothing", _stacks(here) == [], _stacks(here))
     done = deploy(STAGE, project=here.project, environment=here.environment, say=_indented)
+    size = max(each["CodeSize"] for each in here.client("lambda").list_functions()["Functions"])
+    prove("the package is below the 50 MB that Lambda takes", 0 < size < 50_000_000, size)
+    print(f"      ({size / 1e6:.1f} MB)", flush=True)
     prove("the stage is deployed, and reached by its stage `live`", done.url.endswith("/live"), done)
     mappings = here.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     prove("the queue's mapping has ReportBatchItemFailures", _reports(mappings), mappings)
@@ -131,6 +134,8 @@ def _takes_a_webhook(here: World) -> None:
     answer = here.ask("POST", "/hooks/intake/placed", body, headers)
     prove("the deployed zip accepts it", answer.status == 202, answer.body)
     execution = answer.json()["execution"]
+    url = answer.json()["url"]
+    prove("it says where to look, on this deployment", f"/live/api/v1/executions/{execution}" in url, url)
     prove("one message is in the queue", _waiting(here) == 1, _waiting(here))
     prove("it reaches the worker of the same zip", here.deliver() == 1)
     shown = _finished(here, execution)
