@@ -5,8 +5,7 @@ set -eu
 python=$1
 venv=$2
 if [ -z "$python" ]; then
-  echo "Penstock needs Python 3.11, 3.12 or 3.13 (jsonatapy, its expression engine, has no wheels for 3.14 yet)." >&2
-  echo "Install one of them, or name it: make PYTHON=/path/to/python3.13" >&2
+  echo "Penstock needs Python 3.11 to 3.13 (jsonatapy has no wheels for 3.14 yet): install one, or name it: make PYTHON=/path/to/python3.13" >&2
   exit 2
 fi
 if [ ! -x "$venv/bin/python" ]; then
