@@ -33,8 +33,8 @@ _HERE = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Loopback only: no proxy of the environment's."""
 
 
-def main() -> int:
-    """Do it all; the exit code says whether it worked."""
+def main(store: Path = STORE) -> int:
+    """Do it all; the exit code says whether it worked. `store` is a path, seen from the project's folder."""
     os.chdir(ROOT)
     penstock = [sys.executable, "-m", "chalicelib.cli.main"]
     if subprocess.run([*penstock, "check", "--flows", "flows"], check=False).returncode != 0:
@@ -47,12 +47,12 @@ def main() -> int:
     url = f"http://127.0.0.1:{port}"
     print()
     server = subprocess.Popen(
-        [*penstock, "dev", "--flows", "flows", "--store", str(STORE), "--port", str(port)], env=environment
+        [*penstock, "dev", "--flows", "flows", "--store", str(store), "--port", str(port)], env=environment
     )
     try:
         if not is_up(server, url):
             return server.wait() or 1
-        worked = order(url, secret)
+        worked = order(url, secret, store)
         if worked and sys.stdin.isatty() and sys.stdout.isatty():
             print("\nThe server stays up. Change a file in flows/ and it is published again. Ctrl-C stops it.")
             return server.wait()
@@ -88,7 +88,7 @@ def is_up(server: "subprocess.Popen[bytes]", url: str) -> bool:
     return False
 
 
-def order(url: str, secret: bytes) -> bool:
+def order(url: str, secret: bytes, store: Path) -> bool:
     """Post an order as a shop would, show the execution; whether it succeeded."""
     body = Path(f"flows/{FLOW}.input.json").read_bytes()
     delivery, now = f"msg_{secrets.token_hex(12)}", str(int(time.time()))
@@ -104,7 +104,7 @@ def order(url: str, secret: bytes) -> bool:
     if status != 200:
         print(f"{status} {json.dumps(answer)}", file=sys.stderr)
         return False
-    key = {"authorization": f"Bearer {kept_key(STORE.parent)}"}
+    key = {"authorization": f"Bearer {kept_key(store.parent)}"}
     _, page = ask(f"{url}/api/v1/executions?flow={FLOW}&limit=1", key)
     _, execution = ask(f"{url}/api/v1/executions/{page['items'][0]['id']}", key)
     print()
@@ -150,4 +150,4 @@ def stop(server: "subprocess.Popen[bytes]") -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*map(Path, sys.argv[1:2])))
