@@ -6,12 +6,14 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.dev_server import CREDENTIAL, dev_server, environment, signed
+from tests.stub import Answer, Seen, stub_in_thread
 
 OPEN_HOOK = """
 flow: greet
@@ -258,3 +260,48 @@ def test_a_broken_file_at_the_start_is_told_of_and_the_others_are_served(tmp_pat
         assert [each["flow"] for each in dev.situation["flows"]] == ["greet"]
         assert "broken.yaml:3:" in dev.errors
         assert f"the flow greet is in {flows / 'greet.yaml'} too" in dev.errors
+
+
+def test_a_server_told_to_stop_lets_the_step_under_way_end(tmp_path):
+    gate = threading.Event()
+
+    def answer(_: Seen) -> Answer:
+        gate.wait(60)
+        return Answer.of_json({"charged": True})
+
+    with stub_in_thread() as stub:
+        stub.answer("/charge", answer)
+        text = f"""
+flow: charge
+steps:
+  charge:
+    uses: http.request
+    effect: at_most_once
+    with: {{method: POST, url: "{stub.url}/charge"}}
+output: {{charged: "${{ steps.charge.body.charged }}"}}
+"""
+        flows, store = folder(tmp_path, charge=text)
+        private = ("--allow-private", "127.0.0.1/32")
+        with dev_server(flows, store, *private) as dev:
+            execution = dev.ask("POST", "/flows/charge/run", json={}).json()["execution"]
+            dev.until(lambda: stub.in_flight, "the charge")
+            dev.process.terminate()
+
+            def takes_no_more() -> bool:
+                try:
+                    httpx.get(f"{dev.url}/api/v1/health", trust_env=False, timeout=5)
+                except httpx.TransportError:
+                    return True
+                return False
+
+            dev.until(takes_no_more, "the end of listening")
+            assert dev.process.poll() is None
+            gate.set()
+            assert dev.process.wait(60) == 0
+            assert dev.errors == ""
+        with dev_server(flows, store, *private) as dev:
+            shown = dev.ask("GET", f"/executions/{execution}").json()
+            dev.until(
+                lambda: dev.ask("GET", f"/executions/{execution}").json()["status"] == "succeeded", f"its end; {shown}"
+            )
+        assert len(stub.requests) == 1
