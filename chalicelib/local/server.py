@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import os
 import signal
@@ -125,6 +126,7 @@ class _Dev:
             credentials=embedded.credentials.names(),
             allow_private=settings.allow_private,
             resumed=resumed,
+            is_open=not _is_loopback(settings.host),
         )
 
 
@@ -205,6 +207,13 @@ def _address(host: str, port: int) -> str:
     """The server's own address; a wildcard is reached by the loopback."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  shown, not bound
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _tell_of_end(task: "asyncio.Task[None]") -> None:

@@ -33,12 +33,14 @@ class Situation:
     """The names of those that are set."""
     allow_private: Sequence[str]
     resumed: int
+    is_open: bool = False
+    """It listens on more than this machine's loopback."""
 
 
 def welcome(now: Situation) -> list[str]:
     """At most ten lines; what does not fit is counted, with the command that shows it."""
     before = [
-        _line("penstock", f"{now.base_url}   store {now.store}   Ctrl-C stops it"),
+        _line("penstock", f"{now.base_url}   store {now.store}   {_stop(now)}"),
         _key(now.key),
         _line(
             "flows", _listed([each.flow for each in now.published]) or f"none yet: put a flow file into {now.folder}"
@@ -71,6 +73,10 @@ def to_data(now: Situation) -> dict[str, Any]:
         "allow_private": list(now.allow_private),
         "resumed": now.resumed,
     }
+
+
+def _stop(now: Situation) -> str:
+    return "OPEN TO THE NETWORK   Ctrl-C stops it" if now.is_open else "Ctrl-C stops it"
 
 
 def _line(head: str, text: str) -> str:

@@ -119,6 +119,14 @@ def test_a_second_server_on_the_same_store_says_who_holds_it(tmp_path):
         assert f"Cannot listen on 127.0.0.1 port {port}" in third.stderr
 
 
+def test_listening_on_more_than_loopback_is_a_choice_and_is_said(tmp_path):
+    flows, store = folder(tmp_path, greet=OPEN_HOOK)
+    assert "OPEN TO THE NETWORK" not in first_lines(flows, store)[0]
+    opened = first_lines(flows, store, "--host", "0.0.0.0")[0]
+    assert "OPEN TO THE NETWORK" in opened
+    assert "http://127.0.0.1:" in opened
+
+
 def test_the_key_is_shown_once_and_kept_for_its_owner_alone(tmp_path):
     flows, store = folder(tmp_path, greet=OPEN_HOOK)
     first = first_lines(flows, store)
