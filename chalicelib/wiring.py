@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chalicelib import catalogue
 from chalicelib.adapters.clock import RandomIds, SystemClock
-from chalicelib.adapters.environment import EnvironmentCredentials
+from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_from
 from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_flows
 from chalicelib.adapters.http_guard import EgressPolicy
@@ -43,7 +43,7 @@ class EmbeddedSettings:
     store: Path
     base_url: str
     environment: Mapping[str, str]
-    """Where credentials are read from, and nothing else."""
+    """Where credentials are read from, and this stage's `vars`."""
     allow_private: tuple[str, ...] = ()
     """Networks beyond the public ones that flows may call, such as `127.0.0.1/32`."""
     keys: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ class Embedded:
                     base_url=settings.base_url,
                     limit_bytes=settings.limit_bytes,
                     wait_seconds=settings.wait_seconds,
-                    stage_vars=settings.stage_vars,
+                    stage_vars=settings.stage_vars or stage_vars_from(settings.environment),
                 ),
                 on_published=self._published,
             )

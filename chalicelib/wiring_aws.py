@@ -20,7 +20,7 @@ from chalicelib.adapters.aws.queue import AwsQueue
 from chalicelib.adapters.aws.settings import read_base_url
 from chalicelib.adapters.aws.versions import AwsVersions
 from chalicelib.adapters.clock import RandomIds, SystemClock
-from chalicelib.adapters.environment import EnvironmentCredentials
+from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_from
 from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_engine, client_for_flows
 from chalicelib.adapters.http_guard import EgressPolicy
@@ -97,7 +97,9 @@ class OnAws:
                 clock=self.clock,
                 ids=self.ids,
                 keys=AdminKeys(hashes_from(environment.get("PENSTOCK_ADMIN_KEY_HASH", ""))),
-                settings=ApiSettings(base_url=base_url, wait_seconds=WAIT_SECONDS),
+                settings=ApiSettings(
+                    base_url=base_url, wait_seconds=WAIT_SECONDS, stage_vars=stage_vars_from(environment)
+                ),
                 check_plan=self._check_plan,
                 on_published=self._published,
             )

@@ -1,10 +1,15 @@
-"""Credentials from the environment: `PENSTOCK_CREDENTIAL_<NAME>` holds a JSON object of texts. Nothing is stored."""
+"""What the environment holds: credentials, and this stage's values of `vars`.
+
+`PENSTOCK_CREDENTIAL_<NAME>` is a JSON object of texts; nothing of it is stored. `PENSTOCK_VARS` is a JSON object of values
+by the names that flows declare under `vars`; they become part of every version that is published.
+"""
 
 import json
 from collections.abc import Mapping
 from typing import cast
 
-from chalicelib.errors import CredentialMissingError, CredentialUnfitError
+from chalicelib.errors import CredentialMissingError, CredentialUnfitError, SettingError
+from chalicelib.flow.values import Json
 
 PREFIX = "PENSTOCK_CREDENTIAL_"
 
@@ -42,3 +47,19 @@ class EnvironmentCredentials:
     def names(self) -> list[str]:
         """The credentials there are, by name, never their values."""
         return sorted(key.removeprefix(PREFIX).lower() for key in self._environment if key.startswith(PREFIX))
+
+
+def stage_vars_from(environment: Mapping[str, str]) -> Mapping[str, Json]:
+    """This stage's values of `vars`; raises SettingError where they are no JSON object."""
+    text = environment.get("PENSTOCK_VARS", "")
+    if not text:
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise SettingError(
+            f'PENSTOCK_VARS is not JSON: {error}. Write an object, such as {{"bucket": "b"}}.'
+        ) from error
+    if not isinstance(found, dict):
+        raise SettingError('PENSTOCK_VARS is no object. Write the values by the names of the vars: {"bucket": "b"}.')
+    return cast("dict[str, Json]", found)
