@@ -1,7 +1,7 @@
 """What the environment holds: credentials, and this stage's values of `vars`.
 
-`PENSTOCK_CREDENTIAL_<NAME>` is a JSON object of texts; nothing of it is stored. `PENSTOCK_VARS` is a JSON object of values
-by the names that flows declare under `vars`; they become part of every version that is published.
+`PENSTOCK_CREDENTIAL_<NAME>` is a JSON object of texts; nothing of it is stored. `PENSTOCK_VARS` is a JSON object of
+values by the names that flows declare under `vars`; they become part of every version that is published.
 """
 
 import json
