@@ -139,6 +139,21 @@ def test_a_cancelled_writer_still_writes(tmp_path: Path) -> None:
     assert _with(tmp_path / "store.db", cancelled) is Refused
 
 
+def test_a_read_that_cannot_open_the_file_says_so_and_the_next_one_may(tmp_path: Path) -> None:
+    async def story(store: SqliteStore) -> None:
+        path = store.path
+        away = path.with_suffix(".away")
+        path.rename(away)
+        path.mkdir()  # what stands there now cannot be opened as a store
+        with pytest.raises(StoreError):
+            await store.versions.history("main", "orders")
+        path.rmdir()
+        away.rename(path)
+        assert await store.versions.history("main", "orders") == []
+
+    _with(tmp_path / "store.db", story)
+
+
 def test_a_closed_store_says_so(tmp_path: Path) -> None:
     async def close(store: SqliteStore) -> None:
         await store.close()

@@ -170,18 +170,25 @@ class Journal:
     # In the reading thread -----------------------------------------------------------------------------------------
 
     def _read_all(self) -> None:
-        db = connect(self._path)
-        db.execute("PRAGMA query_only = ON")
+        db: sqlite3.Connection | None = None
         while (piece := self._reads.get()) is not None:
             work, done = piece
             if done is None:
                 continue
             try:
+                # Opened at the first read, so that what prevents it (too many open files) is that read's error.
+                db = db or self._open_to_read()
                 verdict: _Verdict = (done, work(db), None)
             except Exception as error:  # noqa: BLE001  the thread must survive whatever a piece of work raises
                 verdict = (done, None, self._translated(error))
             self._answer([verdict])
-        db.close()
+        if db is not None:
+            db.close()
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        db = connect(self._path)
+        db.execute("PRAGMA query_only = ON")
+        return db
 
     def _answer(self, verdicts: Sequence[_Verdict]) -> None:
         """Hand everything over at once. Where the loop has ended nobody is waiting any more."""
