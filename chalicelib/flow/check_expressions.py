@@ -7,7 +7,7 @@ from chalicelib.flow.entries import Catalogue
 from chalicelib.flow.expressions import compile_check
 from chalicelib.flow.findings import Finding, did_you_mean, quoted
 from chalicelib.flow.heads import EVERY_TRIGGER, Head, heads_of, known_below
-from chalicelib.flow.mentions import Analysis
+from chalicelib.flow.mentions import Analysis, analyse
 from chalicelib.flow.model import FlowModel, TriggerModel
 from chalicelib.flow.needs import Wired
 from chalicelib.flow.scanner import Hole
@@ -18,6 +18,7 @@ from chalicelib.flow.values import Json
 
 _MANY = "This is nothing, one object or a list, depending on how many rows match."
 _MANY_DO = "Write ${ [ ... ] } for a list, or ${ ...[0] } for the first."
+_EACH_DO = "Write ${ [ ... ] } for a list, or ${ ( ... )[0] } for the first: without brackets, [0] is taken of each row."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,9 @@ def _check_hole(text: Text, hole: Hole, analysis: Analysis, around: Surroundings
         what = f"`{mention.kind}.{mention.id}`: no step has run yet when a trigger starts the flow."
         yield Finding(text.pointer, what, "Use `trigger` and `vars` here.", offset=hole.offset + mention.offset)
     if text.is_whole and text.target == UNTYPED and analysis.shape == "any" and _is_place_known(text, around):
-        yield Finding(text.pointer, _MANY, _MANY_DO, offset=_start(hole))
+        # What goes on after its filter has [0] taken of each row, not of all.
+        is_first = analyse(f"{hole.text.rstrip()}[0]", spot.names).shape == "one"
+        yield Finding(text.pointer, _MANY, _MANY_DO if is_first else _EACH_DO, offset=_start(hole))
     roots = analysis.names & (around.known.keys() | {"trigger"})
     if roots:
         for head in heads_of(hole.text, roots):

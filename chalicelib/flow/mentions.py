@@ -4,10 +4,15 @@ jsonatapy shows no syntax tree and no positions, so the text is read here a seco
 small operator-precedence reader that keeps no tree: it notes what it meets, in time linear in the text.
 """
 
+from functools import lru_cache
+
 from chalicelib.flow.mentions_found import Analysis, Findings, Mention, Mistake, Shape, in_order
 from chalicelib.flow.mentions_reader import Reader
 
 __all__ = ["Analysis", "Mention", "Mistake", "Shape", "analyse"]
+
+
+_LONGEST_REMEMBERED = 2_000
 
 
 def analyse(text: str, names: frozenset[str]) -> Analysis:
@@ -17,6 +22,11 @@ def analyse(text: str, names: frozenset[str]) -> Analysis:
         text: the expression; offsets in the answer count its characters.
         names: the first names allowed here besides `steps` and `errors`, which always are.
     """
+    # A plan asks twice of each text that mentions a step: once for its needs, once to compile it.
+    return _remembered(text, names) if len(text) <= _LONGEST_REMEMBERED else _analyse(text, names)
+
+
+def _analyse(text: str, names: frozenset[str]) -> Analysis:
     found = Findings(text)
     path, shape = Reader(text, names, found).read()
     mistakes = in_order(found.mistakes)
@@ -31,3 +41,6 @@ def analyse(text: str, names: frozenset[str]) -> Analysis:
         functions=frozenset(found.functions),
         defines_function=found.defines_function,
     )
+
+
+_remembered = lru_cache(maxsize=512)(_analyse)

@@ -80,6 +80,11 @@ class Source:
         if problem not in self.problems:
             self.problems.append(problem)
 
+    def forget_behind(self, index: int) -> None:
+        """Forget the problems noted behind a character: what stands there was misread, and is read again."""
+        here = self.lines.place(index)
+        self.problems[:] = [one for one in self.problems if (one.line, one.column) < (here.line, here.column)]
+
     def line_of(self, index: int) -> int:
         """Say on which line a character stands."""
         return self.lines.place(index).line

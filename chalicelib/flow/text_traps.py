@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.flow.scanner import NotClosed, ending_of
+from chalicelib.flow.text_comments import eaten_by_comment
 from chalicelib.flow.text_quoting import cure, quoted
 from chalicelib.flow.text_source import Source
 
@@ -24,18 +25,24 @@ class Trouble:
     context_index: int
     context: str
     problem: str
+    opened: int | None
+    """Where the outermost `{` or `[` begins that was still open."""
 
     @staticmethod
-    def of(error: Any) -> "Trouble":
+    def of(error: Any, opened: int | None) -> "Trouble":
         """Take the facts out of ruamel's error."""
         mark = error.problem_mark or error.context_mark
         index: int = mark.index if mark is not None else 0
         context: int = error.context_mark.index if error.context_mark is not None else index
-        return Trouble(index, context, error.context or "", error.problem or "")
+        return Trouble(index, context, error.context or "", error.problem or "", opened)
 
 
 def explain(source: Source, text: str, trouble: Trouble) -> Span | None:
     """Note what is wrong in words; gives the stretch to blank out before reading on, None when that cannot be told."""
+    if trouble.opened is not None and (eaten := eaten_by_comment(text, trouble.opened, trouble.index)):
+        source.forget_behind(eaten.hash)
+        source.note(eaten.hash if eaten.is_whole else eaten.start, eaten.what, cure(source.text[eaten.start : eaten.end]))
+        return eaten.start, eaten.end
     line = source.line_of(trouble.index)
     finding = _Finding(source, text, trouble)
     # What was noted on this line (an alias, say) has caused this; two expressions without quotes are two mistakes.

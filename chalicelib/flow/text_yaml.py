@@ -15,7 +15,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from chalicelib.flow.scanner import NotClosed, has_hole, scan
 from chalicelib.flow.text_quoting import NUMBER, WORDS, cure
 from chalicelib.flow.text_source import DEEPEST, MOST_DIGITS, Reading, Source
-from chalicelib.flow.text_traps import Trouble, explain
+from chalicelib.flow.text_comments import value_end
+from chalicelib.flow.text_traps import Span, Trouble, explain
 from chalicelib.flow.values import Json, Place, Pointer
 
 _MOST_ROUNDS = 20
@@ -30,6 +31,7 @@ class _Open:
     value: "dict[str, Json] | list[Json]"
     pointer: Pointer
     in_flow: bool
+    start: int
     key: str | None = None
     is_key: bool = False
 
@@ -50,6 +52,14 @@ class _Stop(Exception):  # noqa: N818
     """Reading on makes no sense; the problem has been noted."""
 
 
+class _Again(Exception):  # noqa: N818
+    """Reading on makes sense without this stretch only; the problem has been noted."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__()
+        self.span = span
+
+
 def read_yaml_source(source: Source) -> Reading:
     """Read a YAML text; raises FlowTextError with every problem that could be found."""
     text, reading = source.text, None
@@ -58,7 +68,7 @@ def read_yaml_source(source: Source) -> Reading:
         composer = _Composer(source, text)
         trouble = composer.compose()
         reading = composer.reading
-        blank = explain(source, text, trouble) if trouble else None
+        blank = explain(source, text, trouble) if isinstance(trouble, Trouble) else trouble
         if blank is None:
             break
         start, end = blank
@@ -97,24 +107,31 @@ class _Composer:
         """What has been read."""
         return Reading(self._root, self._keys, self._values)
 
-    def compose(self) -> Trouble | None:
-        """Read all events; gives what YAML could not read, if anything."""
+    def compose(self) -> Trouble | Span | None:
+        """Read all events; gives what YAML could not read, if anything, or what to blank out before reading again."""
         yaml = YAML(typ="safe", pure=True)
         try:
             for event in yaml.parse(self._text):  # pyright: ignore[reportUnknownMemberType]
                 self._take(event)
         except _Stop:
             return None
+        except _Again as again:
+            return again.span
         except MarkedYAMLError as error:
-            return Trouble.of(error)
+            return Trouble.of(error, self._opened)
         except (YAMLError, ValueError, OverflowError, IndexError) as error:
             # ruamel 0.19 lets Python's own errors through for a few impossible escapes.
-            return Trouble(0, 0, "", str(error).split("\n", 1)[0])
+            return Trouble(0, 0, "", str(error).split("\n", 1)[0], None)
         if not self._documents:
             self._source.note(0, "The file is empty.", "Begin with `flow: <name>`.")
         elif not isinstance(self._root, dict) and not self._source.problems:
             self._source.note(0, "A flow file is a map of keys and values.", "Begin with `flow: <name>`.")
         return None
+
+    @property
+    def _opened(self) -> int | None:
+        """Where the outermost `{` or `[` begins that is still open."""
+        return next((one.start for one in self._stack if one.in_flow), None)
 
     def _take(self, event: Any) -> None:
         if self._source.is_full:
@@ -160,7 +177,7 @@ class _Composer:
         if len(self._stack) >= DEEPEST:
             self._source.note(start, f"This is nested more than {DEEPEST} deep.", "Keep data out of the flow.")
             raise _Stop
-        self._stack.append(_Open(value, pointer, in_flow=bool(event.flow_style), is_key=is_key))
+        self._stack.append(_Open(value, pointer, in_flow=bool(event.flow_style), start=start, is_key=is_key))
 
     def _close(self) -> None:
         closed = self._stack.pop()
@@ -292,8 +309,7 @@ class _Composer:
         """Refuse anchors and tags."""
         if event.anchor is None and event.tag is None:
             return
-        line_end = self._source.line_end(start)
-        written = cure(self._text[start:line_end].split(" #")[0].strip())
+        written = cure(self._written(start))
         if event.anchor is not None:
             what = f"In YAML, `&` begins an anchor (`&{event.anchor}`); flows have none."
             self._source.note(start, what, f"Take it out; if it is text, p{written[1:]}")
@@ -303,19 +319,22 @@ class _Composer:
 
     def _alias(self, event: Any) -> None:
         start: int = event.start_mark.index
-        line_end = self._source.line_end(start)
-        written = self._text[start:line_end].split(" #")[0].strip()
-        if self._stack and self._stack[-1].in_flow:
-            written = written.rstrip("]}").split(",")[0].strip()
-        text = cure(written)
+        written = self._written(start)
         only_alias = written == f"*{event.anchor}"
-        do = f"Write the value out; if it is text, p{cure(written)[1:]}" if only_alias else text
+        do = f"Write the value out; if it is text, p{cure(written)[1:]}" if only_alias else cure(written)
         self._source.note(start, "In YAML, `*` begins an alias; flows have none.", do)
         if self._wants_key():
             self._stack[-1].key = written
             return
+        if not only_alias:
+            raise _Again((start, start + len(written)))
         self._place(start, None)
         self._placed()
+
+    def _written(self, start: int) -> str:
+        """A value as it stands in the file, from its first character to its end on this line."""
+        in_flow = bool(self._stack) and self._stack[-1].in_flow
+        return self._source.text[start : value_end(self._source.text, start, in_flow=in_flow)]
 
     def _whole_characters(self, text: str, start: int) -> str:
         """Join surrogate pairs written as two escapes; a lone half is a problem."""
