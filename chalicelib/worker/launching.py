@@ -73,10 +73,13 @@ async def _dispatch(stage: Stage, landing: Landing, fact: Fact | None) -> None:
     if not step.effect.is_leased:
         # A failure counts only where no other worker has tried since (design 4.3, "exactly this attempt on record").
         landing.guard_of_failure = Exactly(fact) if isinstance(fact, Retrying) else FREE
+    if isinstance(fact, Claimed):
+        now = course.now()
+        said = f"The worker that ran `{step.id}` vanished; whether its request had its effect is unknown."
+        landing.attempts = (Attempt(fact.attempt, now, now, "lease_lost", said),)
     if isinstance(fact, Claimed) and step.effect is Effect.AT_MOST_ONCE:
-        said = f"The worker that ran `{step.id}` vanished. Whether its request had its effect is unknown."
-        landing.outcome, landing.guard = Unknown(Failure("lease_lost", said, sent="maybe")), Exactly(fact)
-        landing.attempts = (Attempt(fact.attempt, course.started, course.now(), "lease_lost", said),)
+        failure = Failure("lease_lost", landing.attempts[0].message, sent="maybe")
+        landing.outcome, landing.guard = Unknown(failure), Exactly(fact)
         await settle(stage, await finished(course, landing, stage.name_of(step)), urgent=True)
     elif step.body is not None:
         _begin_loop(stage, landing, step.body, fact)

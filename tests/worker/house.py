@@ -34,7 +34,7 @@ class JumpingClock:
 
     def __init__(self) -> None:
         self.time = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
-        self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
+        self._sleepers: list[tuple[datetime, int]] = []
         self._count = 0
 
     def now(self) -> datetime:
@@ -42,20 +42,16 @@ class JumpingClock:
 
     async def sleep(self, seconds: float) -> None:
         self._count += 1
-        entry = (self.time + timedelta(seconds=seconds), self._count, asyncio.get_running_loop().create_future())
+        entry = (self.time + timedelta(seconds=seconds), self._count)
         self._sleepers.append(entry)
-        for _ in range(20):  # let everything that can run, run
-            await asyncio.sleep(0)
-            if entry[2].done():
-                return
-        while not entry[2].done():
-            self._sleepers.sort(key=lambda each: each[:2])
-            first = self._sleepers[0]
-            if first is entry:
-                self._sleepers.remove(entry)
-                self.time = max(self.time, entry[0])
-                return
-            await asyncio.sleep(0)
+        try:
+            for _ in range(20):  # let everything that can run, run
+                await asyncio.sleep(0)
+            while min(self._sleepers) != entry:
+                await asyncio.sleep(0)
+            self.time = max(self.time, entry[0])
+        finally:
+            self._sleepers.remove(entry)
 
 
 class CountedIds:
