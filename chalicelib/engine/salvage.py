@@ -29,7 +29,7 @@ def is_recorded(commit: Commit, image: Image) -> bool:
         return False
     if commit.finish is not None and image.status is not commit.finish.status:
         return False
-    return all(_is_same(put.fact, image.facts.get(name)) for name, put in commit.puts.items())
+    return all(_is_same(put.fact, image.facts.get(name), commit, image) for name, put in commit.puts.items())
 
 
 def salvage(commit: Commit, image: Image) -> Salvage:
@@ -46,7 +46,7 @@ def salvage(commit: Commit, image: Image) -> Salvage:
     claims = image.status in commit.allowed
     for name, put in commit.puts.items():
         fact = image.facts.get(name)
-        if _is_same(put.fact, fact):
+        if _is_same(put.fact, fact, commit, image):
             recorded.add(name)
         elif _takes(image, commit, put, fact) and (claims or not isinstance(put.fact, Claimed)):
             kept[name] = put
@@ -82,11 +82,17 @@ def _takes(image: Image, commit: Commit, put: Put, fact: Fact | None) -> bool:
     return guard_allows(put.guard, fact, commit.now, commit.boot)
 
 
-def _is_same(fact: Fact, recorded: Fact | None) -> bool:
-    """Equal but for the commit order, which the store adds."""
+def _is_same(fact: Fact, recorded: Fact | None, commit: Commit, image: Image) -> bool:
+    """Equal but for the commit order, which the store adds; and so is the text that an inline pack's name stands for.
+
+    Two workers give their first inline pack the same name, and may end a step in the same millisecond.
+    """
     if isinstance(fact, Done) and isinstance(recorded, Done):
-        return fact == (recorded if recorded.order == fact.order else replace(recorded, order=fact.order))
-    return fact == recorded
+        recorded = recorded if recorded.order == fact.order else replace(recorded, order=fact.order)
+    if fact != recorded:
+        return False
+    pack = fact.pack if isinstance(fact, Done | Retrying) else ""
+    return pack not in commit.inline or commit.inline[pack] == image.inline.get(pack)
 
 
 def _lost_a_failure(commit: Commit, dropped: set[str]) -> bool:

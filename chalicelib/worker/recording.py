@@ -39,7 +39,9 @@ async def record(stage: Stage) -> None:
         raise WorkerMishapError(f"execution {stage.course.execution} was taken up again from an earlier point")
     stage.answers = [each for each in stage.answers if each[0] not in committed.dropped]
     lost = [each for each in done if each.name in committed.dropped]
-    ours = {name for name, each in openings.items() if _is_ours(image.facts.get(name), each.put.fact)}
+    # What is dropped is not ours even where another worker has written the very same.
+    written = {name: each for name, each in openings.items() if name not in committed.dropped}
+    ours = {name for name, each in written.items() if _is_ours(image.facts.get(name), each.put.fact)}
     if lost:
         _adopt(stage, committed, lost, {openings[name].landing.prepared.step.id for name in ours})
     else:

@@ -48,10 +48,10 @@ async def _round(course: Course) -> Report | None:
     try:
         while True:
             await drive(stage)
-            is_finished = stage.board.is_finished and not course.later and not course.held
+            is_finished = stage.board.is_finished
             if stage.board.unhandled is not None or _is_ending(course) or (course.is_overdue and not is_finished):
                 return await end_badly(course, stage)
-            if is_finished:
+            if is_finished:  # also what we left to others, or to later
                 return await end_well(course, stage)
             if not stage.pending and course.head.image is not None:
                 return await hand_over(course)
