@@ -86,14 +86,23 @@ def _next_attempt(stage: Stage, landing: Landing) -> int:
 
 
 def _join(stage: Stage, image: Image, done: list[Finished]) -> list[Run]:
-    """Take in what others recorded. What that alone makes ready is theirs to start; what needs ours too is ours."""
+    """Take in what others recorded, and say what is ours to start of what is ready now.
+
+    What follows from steps that another message is for (those `run: apart`) is for the one who recorded them to start.
+    All else follows from what this message is for: whoever recorded it may have had the same message in hand, and have
+    died; then nobody but us is left to go on.
+    """
+    ours = {each.step.id for each in done}
     for step in stage.grounds.steps:
         fact = image.facts.get(stage.name_of(step))
-        if isinstance(fact, Done) and stage.done.get(step.id) != fact:
+        if isinstance(fact, Done) and (known := stage.done.get(step.id)) != fact:
+            if known is None and stage.answers_for(step):
+                ours.add(step.id)
             stage.done[step.id] = fact
             stage.board.settle(step.id, fact)
-    below = stage.course.below({each.step.id for each in done})
-    return [each for each in stage.board.take_ready() if each.step.id in below]
+    ready = stage.board.take_ready()
+    below = stage.course.below(ours) if ready else set[str]()
+    return [each for each in ready if each.step.id in below]
 
 
 def _adopt(stage: Stage, committed: Committed, lost: list[Finished], opened: set[str]) -> None:

@@ -130,6 +130,12 @@ class Stage:
         """What is ready and this invocation's to start, where the board is new."""
         return [each for each in self.board.take_ready() if self.starts is None or self.starts(each.step)]
 
+    def answers_for(self, step: StepPlan) -> bool:
+        """Whether the message in hand is for this step: no other message would bring it about."""
+        if step.apart and self.above is None and step.id not in (self.course.named or ()):
+            return False
+        return self.starts is None or self.starts(step)
+
     @property
     def is_stopped(self) -> bool:
         """Whether nothing more may be started here."""
