@@ -134,6 +134,11 @@ class Ledger:
         """The epoch whose facts this invocation may write."""
         return self._epoch
 
+    async def look(self) -> None:
+        """Read the record: somebody else has written to it."""
+        async with self._lock:
+            self.image = await self._tools.facts.read(self.key) or self.image
+
     async def commit(
         self,
         finished: Sequence[Finished] = (),

@@ -15,7 +15,7 @@ from chalicelib.worker.course import Course
 from chalicelib.worker.driving import drive
 from chalicelib.worker.evaluating import evaluated, moment_for
 from chalicelib.worker.flight import Landing
-from chalicelib.worker.ledger import Ledger
+from chalicelib.worker.ledger import Ledger, is_over
 from chalicelib.worker.recording import record
 from chalicelib.worker.stage import Grounds, Stage, keeps_facts
 from chalicelib.worker.values import Values
@@ -95,6 +95,8 @@ async def run_loop(stage: Stage, landing: Landing) -> Outcome:
                 Failure("too_long", f"{said} Give it fewer items, a higher `concurrency` or shorter retries.")
             )
         landing.was_stopped = True
+        if ledger is not None and ledger.image is not None and is_over(ledger.image):
+            await course.head.look()  # it was told to stop: the head says why
         return Failed(Failure("stopped", f"`{step.id}` was stopped before all its turns had run."))
     return _concluded(step, turns, [each or TurnResult() for each in progress.results])
 

@@ -111,7 +111,11 @@ class Place:
 
         at = str(self.now // 1000)
         signature = hmac.new(HOOK_KEY, f"{delivery}.{at}.".encode() + body, "sha256").digest()
-        signed = {"webhook-id": delivery, "webhook-timestamp": at, "webhook-signature": "v1," + b64encode(signature).decode()}
+        signed = {
+            "webhook-id": delivery,
+            "webhook-timestamp": at,
+            "webhook-signature": "v1," + b64encode(signature).decode(),
+        }
         return await self.send("POST", f"/hooks/{address}", body, {**signed, "content-type": kind})
 
     async def settle(self) -> None:

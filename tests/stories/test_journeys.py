@@ -40,7 +40,14 @@ def story(kind, path, tell):
 def flow(respond):
     """The flow for one way of answering; a `respond` step only where somebody listens."""
     text = FLOW.replace("RESPOND", respond)
-    return text if respond == "step" else text.replace("uses: respond, after: stock, with: {status: 201, json: {total: \"${ inputs.total }\"}}", "uses: set, after: stock, with: {v: 1}")
+    return (
+        text
+        if respond == "step"
+        else text.replace(
+            'uses: respond, after: stock, with: {status: 201, json: {total: "${ inputs.total }"}}',
+            "uses: set, after: stock, with: {v: 1}",
+        )
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -196,7 +203,9 @@ def test_large_values_lone_surrogates_and_calls(kind, tmp_path):
     async def tell(place):
         place.http.answers["/big"] = {"text": "x" * 600_000, "n": BIG}
         place.http.answers["/odd"] = HttpAnswer(200, (("content-type", "application/json"),), b'{"text": "\\ud83d"}')
-        await place.publish("flow: child\ninputs: {text: {type: string}, more: {type: number, default: 4}}\nsteps:\n  a: {uses: set, with: {more: '${ inputs.more }', size: '${ $length(inputs.text) }'}}\noutput: '${ steps.a }'\n")
+        await place.publish(
+            "flow: child\ninputs: {text: {type: string}, more: {type: number, default: 4}}\nsteps:\n  a: {uses: set, with: {more: '${ inputs.more }', size: '${ $length(inputs.text) }'}}\noutput: '${ steps.a }'\n"
+        )
         await place.publish("""
 flow: large
 steps:
@@ -240,10 +249,16 @@ def test_a_secret_is_nowhere_however_a_service_echoes_it(kind, tmp_path, caplog)
     async def tell(place):
         async def echo(request):
             sent = dict(request.headers).get("Authorization", "")
-            return HttpAnswer(200, (("content-type", "application/json"), ("x-echo", sent)), json.dumps({"sent": sent, **spellings()}).encode())
+            return HttpAnswer(
+                200,
+                (("content-type", "application/json"), ("x-echo", sent)),
+                json.dumps({"sent": sent, **spellings()}).encode(),
+            )
 
         async def complain(request):
-            return HttpAnswer(403, (("content-type", "application/json"),), json.dumps({"message": f"bad token {CANARY}"}).encode())
+            return HttpAnswer(
+                403, (("content-type", "application/json"),), json.dumps({"message": f"bad token {CANARY}"}).encode()
+            )
 
         place.http.answers |= {"/echo": echo, "/complain": complain, "/later": echo}
         await place.publish("""
@@ -259,7 +274,7 @@ on_failure:
   tell: {uses: http.request, with: {method: POST, url: "https://api.example/tell", json: {why: "${ failure.message }"}}}
 output: "${ steps.shown }"
 """)
-        status, started = await place.rest("POST", "flows/secretive/run", {})
+        _, started = await place.rest("POST", "flows/secretive/run", {})
         await place.settle()
         answer = await place.rest("GET", f"executions/{started['execution']}")
         assert answer[1]["status"] == "failed"

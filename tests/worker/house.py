@@ -103,7 +103,9 @@ class ScriptedHttp:
 class House:
     """One deployment in memory."""
 
-    def __init__(self, *, facts: Any = None, settings: Settings | None = None, **credentials: Mapping[str, str]) -> None:
+    def __init__(
+        self, *, facts: Any = None, settings: Settings | None = None, **credentials: Mapping[str, str]
+    ) -> None:
         self.clock = JumpingClock()
         self.ids = CountedIds()
         self.facts = facts or MemoryFacts()
@@ -146,7 +148,9 @@ class House:
         assert await self.versions.set_live(Live("main", plan.flow, version, True, now, rev))
         return plan
 
-    async def enter(self, text: str, inputs: Mapping[str, Any] | None = None, respond: str = "result", **more: Any) -> Entered:
+    async def enter(
+        self, text: str, inputs: Mapping[str, Any] | None = None, respond: str = "result", **more: Any
+    ) -> Entered:
         plan = await self.publish(text)
         now = to_milliseconds(self.clock.now())
         trigger = None

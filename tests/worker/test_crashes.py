@@ -1,6 +1,7 @@
 """A process may die at any call to the world: what was accepted still ends, in the same way, and nothing is done twice."""
 
 from collections import defaultdict
+from contextlib import suppress
 
 import pytest
 
@@ -35,7 +36,12 @@ def look_at_effects(world: World, story: Story, details) -> None:
     values = {step.id: step.output for step in details.steps}
     for step in details.steps:
         given = step.input["json"] if isinstance(step.input, dict) and isinstance(step.input.get("json"), dict) else {}
-        if "n" in given and isinstance(values.get("read"), dict) and step.id in {"put", "post", "charge"} and "look" not in values:
+        if (
+            "n" in given
+            and isinstance(values.get("read"), dict)
+            and step.id in {"put", "post", "charge"}
+            and "look" not in values
+        ):
             source = values["side"] if "side" in values and step.id == "put" else values["read"]
             assert given["n"] == source["body"]["n"], "I2: a step ran on a value that is not the recorded one"
 
@@ -54,10 +60,8 @@ async def with_crash(story: Story, at: int, *, after: bool, boots: bool):
     world = World(**story.script)
     _, start = await begin(story, world)
     first = Life(world, Trap(at, after=after), boot=1)
-    try:
+    with suppress(DiedError):
         await first.work()
-    except DiedError:
-        pass
     assert first.trap.is_dead
     second = Life(world, boot=2 if boots else 1)
     if boots:

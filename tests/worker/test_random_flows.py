@@ -34,7 +34,9 @@ def random_flow(seed: int) -> tuple[dict[str, Any], dict[str, list[Any]], dict[s
         steps[name], ends[name] = step, end
     data: dict[str, Any] = {"flow": f"f{seed}", "steps": steps}
     if rng.random() < 0.3:
-        data["on_failure"] = {"tell": {"uses": "http.request", "with": {"method": "POST", "url": "https://api.example/tell"}}}
+        data["on_failure"] = {
+            "tell": {"uses": "http.request", "with": {"method": "POST", "url": "https://api.example/tell"}}
+        }
     return data, script, ends
 
 

@@ -465,7 +465,9 @@ def test_a_delivery_key_is_one_execution_and_another_body_is_a_conflict():
 def test_an_accepted_start_is_in_the_queue_and_runs_from_there():
     async def story():
         house = House()
-        entered = await house.enter("flow: f\nsteps:\n  a: {uses: set, with: {v: 3}}\noutput: '${ steps.a.v }'\n", respond="accepted")
+        entered = await house.enter(
+            "flow: f\nsteps:\n  a: {uses: set, with: {v: 3}}\noutput: '${ steps.a.v }'\n", respond="accepted"
+        )
         assert entered.is_new
         assert entered.image is None
         await house.drain()
@@ -509,7 +511,9 @@ output: "${ steps.call.body }"
 """)
         assert ("Authorization", "Bearer s3cr3t-canary-value") in house.http.sent[0].headers
         image = await house.image(entered.execution)
-        everything = repr(image) + repr(house.facts._packs) + repr(entered) + repr(await house.details(entered.execution))
+        everything = (
+            repr(image) + repr(house.facts._packs) + repr(entered) + repr(await house.details(entered.execution))
+        )
         assert "s3cr3t-canary-value" not in everything
         assert "not-for-eyes" not in everything
         assert entered.output == {"you_sent": "Bearer ***"}
@@ -535,8 +539,12 @@ steps:
 def test_a_call_starts_the_other_flow_once():
     async def story():
         house = House()
-        await house.publish("flow: child\ninputs: {n: {type: number}}\nsteps:\n  a: {uses: set, with: {n: '${ inputs.n }'}}\noutput: '${ steps.a.n }'\n")
-        entered = await house.enter("flow: parent\nsteps:\n  go: {uses: call, with: {flow: child, inputs: {n: 4}}}\noutput: '${ steps.go.id }'\n")
+        await house.publish(
+            "flow: child\ninputs: {n: {type: number}}\nsteps:\n  a: {uses: set, with: {n: '${ inputs.n }'}}\noutput: '${ steps.a.n }'\n"
+        )
+        entered = await house.enter(
+            "flow: parent\nsteps:\n  go: {uses: call, with: {flow: child, inputs: {n: 4}}}\noutput: '${ steps.go.id }'\n"
+        )
         child = entered.output
         await house.drain()
         details = await house.details(child)
@@ -601,7 +609,9 @@ def test_an_unforeseen_error_in_a_node_fails_its_step_and_not_the_worker():
             raise RuntimeError("s3cr3t detail")
 
         house.http.answers["/odd"] = odd
-        entered = await house.enter('flow: odd\nsteps:\n  a: {uses: http.request, with: {url: "https://api.example/odd"}}\n')
+        entered = await house.enter(
+            'flow: odd\nsteps:\n  a: {uses: http.request, with: {url: "https://api.example/odd"}}\n'
+        )
         assert entered.image.status is Status.FAILED
         assert entered.image.reason.code == "node_bug"
         assert "s3cr3t" not in entered.image.reason.message
