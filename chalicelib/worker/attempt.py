@@ -53,13 +53,17 @@ class SkippedByIf:
 
 
 async def prepare(
-    tools: Tools, step: StepPlan, scope: dict[str, Json], moment: Moment
+    tools: Tools,
+    step: StepPlan,
+    scope: dict[str, Json],
+    moment: Moment,
+    absent: Mapping[str, str] | None = None,
 ) -> Prepared | SkippedByIf | Failure:
     """Ask its `if`, and compute its parameters. A mishap of this worker is raised, never a result."""
     try:
         if step.condition is not None and await evaluated(tools.evaluator, step.condition, scope, moment) is not True:
             return SkippedByIf()
-        parameters = await evaluated(tools.evaluator, step.parameters, scope, moment)
+        parameters = await evaluated(tools.evaluator, step.parameters, scope, moment, absent)
     except (ExpressionError, MissingValueError, ParameterError) as error:
         return failure_of(error)
     return Prepared(step, cast("Mapping[str, Json]", parameters), moment)

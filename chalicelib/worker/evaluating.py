@@ -1,6 +1,7 @@
 """Computing what a template stands for, at a moment that is the same on every worker."""
 
 import hashlib
+from collections.abc import Mapping
 
 from chalicelib.flow.moment import Moment
 from chalicelib.flow.templates import Expression, Literal, Template, expressions, fill
@@ -9,15 +10,21 @@ from chalicelib.ports import Evaluator
 from chalicelib.worker.budget import from_milliseconds
 
 
-async def evaluated(evaluator: Evaluator, template: Template, scope: dict[str, Json], moment: Moment) -> Json:
-    """A template's value in this scope.
+async def evaluated(
+    evaluator: Evaluator,
+    template: Template,
+    scope: dict[str, Json],
+    moment: Moment,
+    absent: Mapping[str, str] | None = None,
+) -> Json:
+    """A template's value in this scope; `absent` says of steps without a value why, for a message.
 
     Raises ExpressionError, MissingValueError, ParameterError; WorkerMishapError where another worker may fare better.
     """
     if isinstance(template, Literal):
         return template.value
     wanted = _wanted(template)
-    return fill(template, await evaluator.evaluate(wanted, scope, moment), scope)
+    return fill(template, await evaluator.evaluate(wanted, scope, moment), scope, absent)
 
 
 _MOST_REMEMBERED = 8192

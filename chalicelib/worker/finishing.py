@@ -44,7 +44,7 @@ async def _output(course: Course, stage: Stage) -> Json:
         return None
     scope = await stage.scope(tuple(course.plan.output_needs))
     moment = moment_for(course.execution, "output", (), stage.latest_end(), course.plan.timezone)
-    value = await evaluated(course.tools.evaluator, course.plan.output, scope, moment)
+    value = await evaluated(course.tools.evaluator, course.plan.output, scope, moment, stage.absences)
     try:
         json_text(value)
     except (ValueError, RecursionError) as error:

@@ -47,7 +47,7 @@ async def _prepare(stage: Stage, ready: Run, fact: Fact | None) -> None:
     scope = await stage.scope(ready.sees)
     ended = max((stage.done[each].ended for each in ready.sees if each in stage.done), default=course.started)
     moment = moment_for(course.execution, step.id, stage.grounds.path, ended, course.plan.timezone)
-    prepared = await prepare(course.tools, step, scope, moment)
+    prepared = await prepare(course.tools, step, scope, moment, stage.absences)
     if isinstance(prepared, Prepared):
         await _dispatch(stage, Landing(prepared, ready.sees, scope, NOT_DONE, _NOTHING, ()), fact)
         return

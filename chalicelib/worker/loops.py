@@ -208,7 +208,7 @@ async def _output(turn: Stage, landing: Landing, body: Body) -> TurnResult:
         return TurnResult(steps.get(body.last) if body.last else None)
     moment = moment_for(course.execution, step.id, turn.grounds.path, turn.latest_end(), course.plan.timezone)
     try:
-        return TurnResult(await evaluated(course.tools.evaluator, body.output, scope, moment))
+        return TurnResult(await evaluated(course.tools.evaluator, body.output, scope, moment, turn.absences))
     except (ExpressionError, MissingValueError, ParameterError) as error:
         return TurnResult(failure={"code": error.code, "message": f"`output` of `{step.id}`: {error.detail}"})
 

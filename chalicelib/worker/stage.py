@@ -12,6 +12,7 @@ from chalicelib.engine.writes import Put
 from chalicelib.flow.plan import Body, StepPlan
 from chalicelib.flow.values import Json
 from chalicelib.kit.values import Failed, Outcome, Unknown
+from chalicelib.worker.absences import Absences
 from chalicelib.worker.course import Course, Later
 from chalicelib.worker.flight import Landing, fly
 from chalicelib.worker.ledger import Finished, Ledger, Open, is_over
@@ -151,6 +152,12 @@ class Stage:
     def latest_end(self) -> int:
         """When the last of what is settled here ended; when the execution began where nothing is."""
         return max((each.ended for each in self.done.values()), default=self.course.started)
+
+    @property
+    def absences(self) -> Absences:
+        """Why the steps here have no value, where they have none."""
+        plan = self.course.plan
+        return Absences(plan.by_id, self.done, triggers=plan.triggers, started_by=self.grounds.started_by)
 
     async def scope(self, sees: tuple[str, ...]) -> dict[str, Json]:
         """What a step that sees these others may name: one plain document, values shared and never changed."""
