@@ -189,5 +189,32 @@ class House:
         return await self.door.details("main", execution)
 
 
+def budget_of(house, seconds=840):
+    return Budget(to_milliseconds(house.clock.now()) + seconds * 1000)
+
+
+def statuses(details):
+    return {step.id: step.status for step in details.steps}
+
+
+def urls(house):
+    return [each.url.removeprefix("https://api.example") for each in house.http.sent]
+
+
+class Watched:
+    """A store where a test can step in before a write."""
+
+    def __init__(self, before):
+        self.inner, self.before, self.count = MemoryFacts(), before, 0
+
+    async def write(self, write):
+        self.count += 1
+        await self.before(self, write)
+        return await self.inner.write(write)
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
 def run(coroutine: Any) -> Any:
     return asyncio.run(coroutine)

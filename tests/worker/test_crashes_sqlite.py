@@ -45,5 +45,3 @@ def test_the_next_boot_ends_what_a_dead_one_left_in_its_file(name, tmp_path):
             await store.close()
 
     run(sweep())
-
-
