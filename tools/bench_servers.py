@@ -80,10 +80,10 @@ async def serve_ours(port: int, folder: str) -> None:
     from chalicelib.flow.planning import version_of
     from chalicelib.flow.text import read_yaml
     from chalicelib.local.asgi import AsgiApp
+    from chalicelib.local.loops import settle
     from chalicelib.ports import Live
     from chalicelib.wiring import Embedded, EmbeddedSettings
 
-    sys.setswitchinterval(0.001)
     house = await Embedded.open(EmbeddedSettings(Path(folder) / "store.db", f"http://127.0.0.1:{port}", os.environ))
     data = read_yaml(FLOW, "bench.yaml").data
     version, text = version_of(data)
@@ -91,6 +91,7 @@ async def serve_ours(port: int, folder: str) -> None:
     await house.store.versions.put("main", "bench", version, text, 0)
     await house.store.versions.set_live(Live("main", "bench", version, enabled=True, published=0, rev=1))
     await house.start()
+    settle()
     try:
         await serve(AsgiApp(house.api, house.clock), port)
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from chalicelib.errors import UsageError
-from chalicelib.flow.text import Document, read
+from chalicelib.flow.text import Document, read, read_draft
 
 SUFFIXES = (".yaml", ".yml", ".json")
 BESIDE = (".test", ".layout", ".input")
@@ -48,9 +48,22 @@ def read_file(path: Path) -> bytes:
         raise UsageError(f"{path} cannot be read: {error.strerror or 'it is no file'}.") from error
 
 
-def read_flow(path: Path) -> Document:
-    """A flow file; FlowTextError with every place that cannot be read, UsageError where the file cannot be opened."""
-    return read(read_file(path), str(path))
+def read_flow(path: Path, *, is_draft: bool = False) -> Document:
+    """A flow file; FlowTextError with every place that cannot be read, UsageError where the file cannot be opened.
+
+    A draft is for the check, which says what is wrong with its text too.
+    """
+    return (read_draft if is_draft else read)(read_file(path), str(path))
+
+
+def read_to_publish(path: Path) -> Document:
+    """A flow file whose text has nothing wrong with it; where it has, FlowCheckError says what it means wrongly too."""
+    document = read_flow(path, is_draft=True)
+    if document.problems:
+        from chalicelib.api.publishing import checked  # imported late: only mistakes need it here
+
+        checked(document, name_of(document, path))
+    return document
 
 
 def name_of(document: Document, path: Path) -> str:

@@ -21,6 +21,7 @@ from chalicelib.errors import SettingError
 from chalicelib.local.asgi import AsgiApp
 from chalicelib.local.inside import Inside, OwnKey
 from chalicelib.local.keys import AdminKey, admin_key
+from chalicelib.local.loops import settle
 from chalicelib.local.schedules import TimerHeap
 from chalicelib.local.shelf import Published, Shelf
 from chalicelib.local.welcome import Situation
@@ -28,8 +29,6 @@ from chalicelib.wiring import Embedded, EmbeddedSettings
 
 log = logging.getLogger(__name__)
 
-SWITCH_SECONDS = 0.001
-"""How long a thread may keep the interpreter: with the default of 5 ms, the store's threads make requests wait."""
 GRACE_SECONDS = 5
 """How long requests and steps under way may take to end once the server is told to stop."""
 
@@ -55,7 +54,6 @@ async def serve(settings: DevSettings, up: Callable[[Situation], None], note: Ca
 
     Raises SettingError where the port or the store is taken, UsageError where there is no folder of flows.
     """
-    sys.setswitchinterval(SWITCH_SECONDS)
     key = admin_key(settings.store.parent, settings.environment)
     with _listening(settings.host, settings.port) as listening:
         base_url = settings.url.rstrip("/") or _address(settings.host, listening.getsockname()[1])
@@ -102,6 +100,7 @@ class _Dev:
         ]
         for task in beside:
             task.add_done_callback(_tell_of_end)
+        settle()
         try:
             await server.serve(sockets=[listening])
         finally:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from chalicelib.errors import PenstockError, Problem, UsageError
-from chalicelib.local.folder import flow_files, is_flow_file, name_of, read_flow
+from chalicelib.local.folder import flow_files, is_flow_file, name_of, read_to_publish
 from chalicelib.local.inside import Inside
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Shelf:
 
     async def publish(self, path: Path) -> Published:
         """Publish one file; raises what the API raises, each problem with the file's name."""
-        document = read_flow(path)
+        document = read_to_publish(path)
         name = name_of(document, path)
         other = self._files.get(name)
         if other is not None and other != path and other.exists():
