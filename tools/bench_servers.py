@@ -45,7 +45,15 @@ def commits(folder: str) -> ASGIApp:
 async def serve(app: ASGIApp, port: int) -> None:
     """Serve until the process is told to end."""
     config = uvicorn.Config(
-        app, "127.0.0.1", port, log_level="warning", access_log=False, loop="uvloop", http="httptools"
+        app,
+        "127.0.0.1",
+        port,
+        log_level="warning",
+        access_log=False,
+        loop="uvloop",
+        http="httptools",
+        proxy_headers=False,
+        server_header=False,
     )
     await uvicorn.Server(config).serve()
 

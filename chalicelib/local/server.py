@@ -160,6 +160,7 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # who the peer is decides nothing; behind a proxy `--url` says our address
                 backlog=2048,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
