@@ -1,5 +1,6 @@
 """Publishing: the check first, everything at once; then the version, for good; then the pointer to it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -25,10 +26,10 @@ from chalicelib.errors import (
     Problem,
     UsageError,
 )
-from chalicelib.flow.check import Report, check, refuse
+from chalicelib.flow.check import Report, check, refuse, refuse_text
 from chalicelib.flow.plan import Plan, TriggerPlan
 from chalicelib.flow.planning import make_plan, version_of
-from chalicelib.flow.text import Document, read_json, read_yaml
+from chalicelib.flow.text import Document, read_draft, read_json
 from chalicelib.flow.values import Json
 from chalicelib.ports import Live
 from chalicelib.signing.inbound import scheme_names, scheme_row
@@ -114,7 +115,15 @@ async def rotate(call: Call) -> Answer:
 
 
 def checked(document: Document, name: str) -> Report:
-    """The check's report; raises FlowCheckError with every problem where there is one.
+    """As `reported`; raises FlowTextError where the text itself has problems, else FlowCheckError, with all of them."""
+    report = reported(document, name)
+    refuse_text(document, report)
+    refuse(report, document.name)
+    return report
+
+
+def reported(document: Document, name: str) -> Report:
+    """All that the check has to say, wherever a flow is checked: in publishing, on the command line, in a folder.
 
     Beyond `flow.check` it knows the schemes there are with their options, and the name that the address says.
     """
@@ -128,9 +137,7 @@ def checked(document: Document, name: str) -> Report:
         what = f"The file calls the flow `{given[:60]}`, and the address `{name}`."
         problems.append(Problem(document.name, place.line, place.column, what, "Let both say the same."))
     problems.sort(key=lambda one: (one.line, one.column))
-    report = Report(tuple(problems), report.warnings)
-    refuse(report, document.name)
-    return report
+    return Report(tuple(problems), report.warnings)
 
 
 def _read(request: Request, name: str) -> Document:
@@ -141,7 +148,7 @@ def _read(request: Request, name: str) -> Document:
     if kind == "application/json":
         return read_json(request.body, f"{name}.json")
     if kind in _YAML:
-        return read_yaml(request.body, f"{name}.yaml")
+        return read_draft(request.body, f"{name}.yaml")
     raise BodyUnreadableError("Send the flow file as Content-Type: application/yaml or application/json.")
 
 
@@ -153,13 +160,16 @@ def _scheme_problems(document: Document) -> list[Problem]:
         given = trigger.get("verify") if isinstance(trigger, dict) else None
         if not isinstance(given, dict):
             continue
-        scheme, options = verification_of(given)
+        scheme, _ = verification_of(given)
         if scheme not in known:
             continue  # the check has said so
+        options = {option: value for option, value in given.items() if option not in {"scheme", "credential"}}
         try:
             scheme_row(scheme, options)
         except UsageError as error:
-            place = document.place(("triggers", name, "verify"))
+            at = ("triggers", name, "verify")
+            named = next((option for option in options if re.search(rf"\b{re.escape(option)}\b", error.detail)), None)
+            place = (document.keys.get((*at, named)) if named else None) or document.place(at)
             found.append(Problem(document.name, place.line, place.column, error.detail, "Mend `verify`."))
     return found
 

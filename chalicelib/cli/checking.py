@@ -9,7 +9,7 @@ import typer
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.options import FLOWS, AsJson, Files, Flows
 from chalicelib.cli.printing import note, note_error, problems_to_json, say, say_json
-from chalicelib.errors import FlowCheckError, FlowTextError, PenstockError, Problem
+from chalicelib.errors import FlowTextError, PenstockError, Problem
 from chalicelib.flow.values import Json
 from chalicelib.local.folder import flow_files_of, name_of, read_flow
 
@@ -101,23 +101,27 @@ def plan_of(path: Path) -> Any:
     from chalicelib.catalogue import entries
     from chalicelib.flow.planning import make_plan
 
-    document = read_flow(path)
+    document = read_flow(path, is_draft=True)
     checked(document, name_of(document, path))
     return make_plan(document.data, entries())
 
 
 def _checked(path: Path) -> dict[str, Any]:
-    from chalicelib.api.publishing import checked  # imported late, as above
+    from chalicelib.api.publishing import reported  # imported late, as above
+    from chalicelib.flow.check import refuse, refuse_text
 
     problems: list[Any] = []
     warnings: list[Any] = []
     error_text: str | None = None
     name: Json = None
     try:
-        document = read_flow(path)
+        document = read_flow(path, is_draft=True)
         name = name_of(document, path)
-        warnings = problems_to_json(checked(document, str(name)).warnings)
-    except (FlowTextError, FlowCheckError) as error:
+        report = reported(document, str(name))
+        problems, warnings = problems_to_json(report.problems), problems_to_json(report.warnings)
+        refuse_text(document, report)
+        refuse(report, str(path))
+    except FlowTextError as error:
         problems = problems_to_json(error.problems)
         error_text = error.detail
     except PenstockError as error:

@@ -10,7 +10,7 @@ from chalicelib.cli.exits import exit_of
 from chalicelib.cli.options import FLOWS, AsJson, Files, Flows, To
 from chalicelib.cli.printing import note, note_error, problems_to_json, say, say_json
 from chalicelib.errors import PenstockError, Problem, UsageError
-from chalicelib.local.folder import flow_files_of, name_of, read_flow
+from chalicelib.local.folder import flow_files_of, name_of, read_to_publish
 from chalicelib.local.shelf import CONTENT_TYPES, YAML, in_file
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _checked(server: "Client", paths: Sequence[Path]) -> tuple[list[dict[str, An
 def _put(server: "Client", path: Path, *, is_dry: bool) -> dict[str, Any]:
     from chalicelib.cli.client import path_of  # imported late, as above
 
-    document = read_flow(path)
+    document = read_to_publish(path)
     try:
         answer: dict[str, Any] = server.ask(
             "PUT",

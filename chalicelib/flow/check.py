@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from chalicelib.errors import FlowCheckError, FlowTextError, Problem
 from chalicelib.flow.canonical_json import to_json
 from chalicelib.flow.check_expressions import check_expressions, check_trigger_inputs
+from chalicelib.flow.check_habits import check_habits
 from chalicelib.flow.check_inputs import check_inputs
 from chalicelib.flow.check_loops import check_loops
 from chalicelib.flow.check_names import Names, check_after, check_circles, check_mentions
-from chalicelib.flow.check_nodes import Build, check_nodes
+from chalicelib.flow.check_nodes import Build, check_nodes, misplaced
 from chalicelib.flow.check_runs import Judged, check_outputs, check_runs, judge, waits_of
 from chalicelib.flow.check_warnings import check_warnings
 from chalicelib.flow.entries import Catalogue, entry_of
@@ -25,6 +26,7 @@ from chalicelib.flow.reading_steps import read_model
 from chalicelib.flow.sources import Scope, Source, scopes_of, sources_of
 from chalicelib.flow.spots import spots_of, texts_of, uses_of
 from chalicelib.flow.text import Document
+from chalicelib.flow.values import Pointer
 
 SCHEMES = ("basic", "github", "hmac", "shopify", "slack", "standard-webhooks", "stripe", "token")
 """The verification schemes where nobody says otherwise (design 6); whoever publishes passes all that `signing` has."""
@@ -56,12 +58,20 @@ def check(
             too. Without it, only the schemas in the catalogue are asked.
     """
     flow, shape = read_model(document.data)
+    beside = {one.pointer: one for one in misplaced(flow, catalogue)}
+    shape = [beside.get(one.pointer, one) for one in shape]
     if flow.data is document.data:
         shape += _not_json(document)
     problems, warnings = _check_meaning(flow, catalogue, schemes, build)
     shape_places = {finding.pointer for finding in shape}
     kept = [*shape, *(one for one in problems if one.pointer not in shape_places)]
-    return Report(_in_file(kept, document), _in_file(warnings, document))
+    kept = [one for one in kept if not _follows_damage(one.pointer, document.damaged)]
+    return Report(_in_file(kept, document, document.problems), _in_file(warnings, document))
+
+
+def _follows_damage(pointer: Pointer, damaged: Collection[Pointer]) -> bool:
+    """Whether something stands in a value of a draft that is not what was meant, or in what lacks only that value."""
+    return any(pointer[: len(one)] == one or pointer == one[:-1] for one in damaged)
 
 
 def _not_json(document: Document) -> list[Finding]:
@@ -71,6 +81,14 @@ def _not_json(document: Document) -> list[Finding]:
     except FlowTextError as error:
         return [Finding((), error.detail, "Mend the text; a flow is JSON.")]
     return []
+
+
+def refuse_text(document: Document, report: Report) -> None:
+    """Raise FlowTextError with every problem, where a draft's text has some of its own."""
+    if document.problems:
+        count = len(report.problems)
+        detail = f"{document.name} cannot be read: {count} problem{'s' if count > 1 else ''}."
+        raise FlowTextError(detail, problems=report.problems)
 
 
 def refuse(report: Report, name: str) -> None:
@@ -98,10 +116,10 @@ def _check_meaning(
         *check_loops(flow, wired),
         *misnamed,
     ]
-    warnings += check_warnings(flow, catalogue, wired, texts)
+    warnings += [*check_warnings(flow, catalogue, wired, texts), *check_habits(flow)]
     judged, circles = _judge(flow, sources, wired)
     faulty = {one.pointer[:length] for one in misnamed for length in range(len(one.pointer))}
-    problems += [*check_circles(circles, flow), *check_runs(flow, judged, faulty)]
+    problems += [*check_circles(circles, flow, uses), *check_runs(flow, judged, faulty)]
     return problems, [*warnings, *check_outputs(uses, judged)]
 
 
@@ -127,8 +145,8 @@ def _judge(
     return judged, circles
 
 
-def _in_file(findings: Iterable[Finding], document: Document) -> tuple[Problem, ...]:
-    return tuple(_sorted(finding.in_document(document) for finding in findings))
+def _in_file(findings: Iterable[Finding], document: Document, others: Iterable[Problem] = ()) -> tuple[Problem, ...]:
+    return tuple(_sorted([*others, *(finding.in_document(document) for finding in findings)]))
 
 
 def _sorted(problems: Iterable[Problem]) -> Iterator[Problem]:

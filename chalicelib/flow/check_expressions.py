@@ -18,7 +18,10 @@ from chalicelib.flow.values import Json
 
 _MANY = "This is nothing, one object or a list, depending on how many rows match."
 _MANY_DO = "Write ${ [ ... ] } for a list, or ${ ...[0] } for the first."
-_EACH_DO = "Write ${ [ ... ] } for a list, or ${ ( ... )[0] } for the first: without brackets, [0] is taken of each row."
+_EACH_DO = "Write ${ [ ... ] } for a list, or ${ ( ... )[0] } for the first."
+_EACH_OWN_DO = (
+    "As it stands, [0] takes the first of each row. Write ${ [ ... ] } for a list, or ${ ( ... )[0] } for the first."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ def _check_hole(text: Text, hole: Hole, analysis: Analysis, around: Surroundings
     if text.is_whole and text.target == UNTYPED and analysis.shape == "any" and _is_place_known(text, around):
         # What goes on after its filter has [0] taken of each row, not of all.
         is_first = analyse(f"{hole.text.rstrip()}[0]", spot.names).shape == "one"
-        yield Finding(text.pointer, _MANY, _MANY_DO if is_first else _EACH_DO, offset=_start(hole))
+        do = _MANY_DO if is_first else _EACH_OWN_DO if hole.text.rstrip().endswith("[0]") else _EACH_DO
+        yield Finding(text.pointer, _MANY, do, offset=_start(hole))
     roots = analysis.names & (around.known.keys() | {"trigger"})
     if roots:
         for head in heads_of(hole.text, roots):

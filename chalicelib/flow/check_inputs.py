@@ -95,7 +95,11 @@ def _check_keyword(key: str, value: Json, at: Pointer) -> Iterator[Finding]:
         yield from _check_pattern(value, at)
     else:
         wanted = _wanted(key, value)
-        if wanted:
+        if wanted and key == "required" and isinstance(value, bool):
+            what = "`required` lists the names of an object's fields; an input itself is required without it."
+            do = "Take it out." if value else "Write `optional: true`, or give it a default."
+            yield Finding(at, what, do, at_key=True)
+        elif wanted:
             yield Finding(at, f"`{key}` is {wanted}, not {shown(value)}.", "Write that.")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from chalicelib.flow.findings import Finding, did_you_mean, either, quoted
+from chalicelib.flow.lookalikes import plain_word, told_apart
 from chalicelib.flow.model import COMMON_PORTS, After, Alternatives, FlowModel, Named, StepModel
 from chalicelib.flow.sources import Scope, Source, scopes_of
 from chalicelib.flow.spots import Use
@@ -29,7 +30,9 @@ class Names:
         """What to say of a step that does not exist."""
         known = self.listed(scope, triggers=triggers)
         shown = ", ".join([*known[:_MOST_LISTED], *(["..."] if len(known) > _MOST_LISTED else [])])
-        return f"There is no step `{name[:60]}`.{did_you_mean(name, known)}", f"Steps here: {shown or 'none'}."
+        meant = plain_word(name) if not name.isascii() else name
+        hint = did_you_mean(meant or name, known)
+        return f"There is no step `{name[:60]}`.{told_apart(name[:60])}{hint}", f"Steps here: {shown or 'none'}."
 
     def out_of_sight(self, source: Source, scope: Scope) -> tuple[str, str]:
         """What to say of a step that cannot be named from this scope."""
@@ -152,12 +155,17 @@ def at_use(use: Use, what: str, do: str) -> Finding:
     return Finding(use.text.pointer, what, do, offset=use.hole.offset + use.mention.offset)
 
 
-def check_circles(circles: list[list[str]], flow: FlowModel) -> Iterator[Finding]:
+def check_circles(circles: list[list[str]], flow: FlowModel, uses: list[Use]) -> Iterator[Finding]:
     """Steps that wait for each other."""
     pointers = {step.id: step.pointer for step in reversed(list(flow.walk()))}
     for circle in circles:
         first = circle[0]
         if len(circle) == 1:
+            inside = [use for use in uses if use.mention.id == first and first in use.text.spot.scope.loops]
+            if inside:
+                what = f"`{first}` is the loop around this: it has no value before its last turn ends."
+                yield from (at_use(use, what, "Use `item` or `last`, or a step of the body.") for use in inside)
+                continue
             yield Finding(
                 pointers[first], f"`{first}` waits for itself.", "A step cannot use its own value.", at_key=True
             )

@@ -1,13 +1,17 @@
 """Checks that every node exists, stands where it may, is built, and is given what it needs."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from chalicelib.errors import PenstockError
 from chalicelib.flow.check_parameters import check_parameters, needs_expression
+from chalicelib.flow.elsewhere import instead_of_node
 from chalicelib.flow.entries import Catalogue, Entry, entry_of, find_entry, ports_of, schema_of
 from chalicelib.flow.findings import Finding, did_you_mean, either, shown
 from chalicelib.flow.model import COMMON_PORTS, IDENTIFIER, RESERVED, FlowModel, StepModel, TriggerModel
+from chalicelib.flow.reading import TRIGGER_KEYS
+from chalicelib.flow.reading_steps import STEP_KEYS
 from chalicelib.flow.scanner import has_hole
 from chalicelib.flow.sources import scopes_of
 from chalicelib.flow.spots import FAILURE_NAMES
@@ -16,6 +20,8 @@ from chalicelib.flow.values import Json, Pointer
 Build: TypeAlias = Callable[[str, Mapping[str, Json]], object]
 """Builds a node from parameters without expressions; a PenstockError says what is wrong with them."""
 
+_PLACED = re.compile(r"with((?:\.\w+|\[\d+\])*): (.*)", re.DOTALL)
+_PLACE_PART = re.compile(r"\.(\w+)|\[(\d+)\]")
 NO_CREDENTIAL = frozenset({None, "none"})
 ANY_CREDENTIAL = "any"
 _NAMES_TAKEN = FAILURE_NAMES | {"steps", "errors", "index", "last", "round"}
@@ -35,6 +41,20 @@ def check_nodes(
             if step.apart and scope.loops:
                 what = f"`run: apart` is not built yet inside a loop: `{scope.loops[-1]}` runs in one invocation."
                 yield Finding((*step.pointer, "run"), what, "Leave it out, or write it at the loop.")
+
+
+def misplaced(flow: FlowModel, catalogue: Catalogue) -> Iterator[Finding]:
+    """A node's parameters that stand beside `with` rather than below it; unknown keys, as such, are said elsewhere."""
+    for one in (*flow.triggers, *flow.walk()):
+        for key in _misplaced_in(one, entry_of(catalogue, one.uses)):
+            what = f"`{key}` is a parameter of `{one.uses}`, and stands beside `with`."
+            yield Finding((*one.pointer, key), what, f"Write it below `with`: with: {{{key}: ...}}.", at_key=True)
+
+
+def _misplaced_in(one: StepModel | TriggerModel, entry: Entry) -> list[str]:
+    properties = schema_of(entry).get("properties")
+    own = TRIGGER_KEYS if isinstance(one, TriggerModel) else STEP_KEYS
+    return [key for key in one.data if key not in own and isinstance(properties, dict) and key in properties]
 
 
 def _check_step(step: StepModel, catalogue: Catalogue, build: Build | None) -> Iterator[Finding]:
@@ -80,7 +100,9 @@ def _closes_at_end(text: str) -> bool:
 def _entry(uses: str, pointer: Pointer, catalogue: Catalogue) -> Entry | Finding:
     found = find_entry(catalogue, uses)
     if found is None:
-        what = f"There is no node `{uses[:80]}`.{did_you_mean(uses, catalogue)}"
+        meant = instead_of_node(uses)
+        hint = f" Did you mean `{meant}`?" if meant in catalogue else did_you_mean(uses, catalogue)
+        what = f"There is no node `{uses[:80]}`.{hint}"
         return Finding((*pointer, "uses"), what, "`penstock nodes list` shows those there are.")
     return found[1]
 
@@ -98,9 +120,11 @@ def _check_use(one: StepModel | TriggerModel, entry: Entry, build: Build | None)
                 (*one.pointer, "with", name), f"`{name}` of `{one.uses}` is not built yet.", text, at_key=True
             )
     yield from _check_credential(one, entry)
-    mistakes = list(check_parameters(one.parameters, schema_of(entry), one.pointer, one.uses))
+    is_built = not isinstance(not_built, dict) or not_built.keys().isdisjoint(one.parameters)
+    beside = _misplaced_in(one, entry)
+    mistakes = list(check_parameters(one.parameters, schema_of(entry), one.pointer, one.uses, beside))
     yield from mistakes
-    if build is not None and not mistakes and not _holds_expression(one.parameters):
+    if build is not None and is_built and not mistakes and not beside and not _holds_expression(one.parameters):
         yield from _try(one, build)
 
 
@@ -108,8 +132,29 @@ def _try(one: StepModel | TriggerModel, build: Build) -> Iterator[Finding]:
     try:
         build(one.uses, one.parameters)
     except PenstockError as error:
-        at = (*one.pointer, "with") if "with" in one.data else one.pointer
-        yield Finding(at, f"`{one.uses}`: {error.detail}", "Compare it with `penstock nodes show`.", at_key=True)
+        for sentence in re.split(r"; (?=with[.:\[])", error.detail):
+            yield _of_node(one, sentence)
+
+
+def _of_node(one: StepModel | TriggerModel, sentence: str) -> Finding:
+    """One mistake that the node itself found: `with.cron: has 4 fields; ...`, at the place that it names."""
+    found = _PLACED.fullmatch(sentence)
+    place, said = (found[1], found[2]) if found else ("", sentence)
+    at: Pointer = (*one.pointer, "with") if "with" in one.data else one.pointer
+    name, value = one.uses, cast("Json", dict(one.parameters))
+    for key, index in _PLACE_PART.findall(place):
+        part = key or int(index)
+        if isinstance(value, dict) and isinstance(part, str) and part in value:
+            value, name = value[part], part
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            break
+        at = (*at, part)
+    named = f"`{name}` of `{one.uses}`" if name != one.uses else f"`{name}`"
+    what = f"{named} {said}" if found and name != one.uses else f"{named}: {said}"
+    do = f"Compare it with `penstock nodes show {one.uses}`."
+    return Finding(at, what.removesuffix(".") + ".", do, at_key=name == one.uses)
 
 
 def _check_credential(one: StepModel | TriggerModel, entry: Entry) -> Iterator[Finding]:
@@ -137,9 +182,7 @@ def _check_names(step: StepModel, around: tuple[str, ...], flow: FlowModel) -> I
     """The name of a loop's items: free, and in a loop within a loop its own."""
     at = (*step.pointer, "with", "as")
     renamed = step.parameters.get("as")
-    if isinstance(renamed, str) and (
-        renamed in _NAMES_TAKEN or renamed in RESERVED or not IDENTIFIER.fullmatch(renamed)
-    ):
+    if isinstance(renamed, str) and (renamed in _NAMES_TAKEN or renamed in RESERVED):
         yield Finding(at, f"`as: {renamed[:60]}` is no name for an item.", "Write another, such as `row`.")
     if "as" in step.parameters and step.parameters.get("batch") is not None:
         yield Finding(at, "With `batch` the items go by the name `items`.", "Leave out `as`.", at_key=True)
@@ -205,7 +248,8 @@ def _check_verify(trigger: TriggerModel, schemes: Collection[str]) -> Iterator[F
     elif scheme.replace("_", "-") not in known:
         what = f"There is no verification scheme `{scheme[:60]}`.{did_you_mean(scheme, known)}"
         yield Finding((*at, "scheme"), what, f"Schemes: {', '.join(known)}.")
-    if not isinstance(credential, str) or not IDENTIFIER.fullmatch(credential):
+    is_hole = isinstance(credential, str) and has_hole(credential)
+    if not is_hole and (not isinstance(credential, str) or not IDENTIFIER.fullmatch(credential)):
         where = (*at, "credential") if "credential" in trigger.verify else at
         yield Finding(
             where, "`verify` does not name the credential that holds the secret.", "Add `credential: <name>`."

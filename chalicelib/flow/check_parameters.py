@@ -5,13 +5,15 @@ without loss ("19.99" for a number, 3 for a text) fits too, as it does for expre
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from chalicelib.errors import ExpressionError
 from chalicelib.flow.dates import read_duration
+from chalicelib.flow.elsewhere import instead_of_parameter, meant_duration
 from chalicelib.flow.findings import Finding, did_you_mean, either, shown
+from chalicelib.flow.model import IDENTIFIER
 from chalicelib.flow.scanner import NotClosed, has_hole, scan
 from chalicelib.flow.values import Json, Pointer
 
@@ -26,7 +28,13 @@ _KINDS = {
     "object": "a map",
     "null": "nothing",
 }
+_WORDS_OF_TRUTH = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
+BESIDE_WITH = frozenset(
+    {"credential", "after", "if", "retry", "timeout", "on_error", "effect", "run", "verify", "dedupe"}
+)
+"""Penstock's own keys of a step or trigger; below `with` stands only what is the node's."""
+
 _LONGEST_MATCHED = 2_000
 """Texts beyond this are not held against a pattern: patterns are the catalogue's, but time is everybody's."""
 
@@ -41,12 +49,14 @@ class Fit:
     schema: Schema
 
 
-def check_parameters(parameters: Mapping[str, Json], schema: Schema, pointer: Pointer, uses: str) -> Iterator[Finding]:
-    """Every mistake in a step's `with`. `pointer` leads to the step or trigger."""
+def check_parameters(
+    parameters: Mapping[str, Json], schema: Schema, pointer: Pointer, uses: str, beside: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Every mistake in a step's `with`. `pointer` leads to the step or trigger; `beside` are parameters put there."""
     properties = _schemas(schema.get("properties"))
     at: Pointer = (*pointer, "with")
     for name in _words(schema.get("required")):
-        if name not in parameters:
+        if name not in parameters and name not in beside:
             example = f"Add `{name}:` below `with`."
             missing = Finding(at if parameters else pointer, f"`{uses}` needs `{name}`.", example, at_key=True)
             yield missing
@@ -56,8 +66,12 @@ def check_parameters(parameters: Mapping[str, Json], schema: Schema, pointer: Po
         elif isinstance(others := schema.get("additionalProperties"), dict):
             yield from fits(Fit((*at, name), name, value, others))
         elif others is False:
-            what = f"`{uses}` has no parameter `{name[:60]}`.{did_you_mean(name, properties)}"
+            is_beside = name in BESIDE_WITH
+            what = f"`{uses}` has no parameter `{name[:60]}`.{'' if is_beside else did_you_mean(name, properties)}"
             do = f"Its parameters: {', '.join(properties)}." if properties else "It takes no parameters."
+            do = f"Write `{name}` beside `with`, not below it." if is_beside else do
+            if instead := instead_of_parameter(uses, name):
+                what, do = f"`{uses}` has no parameter `{name[:60]}`.", f"Write {instead}."
             yield Finding((*at, name), what, do, at_key=True)
 
 
@@ -161,7 +175,12 @@ def _check(fit: Fit) -> Iterator[Finding]:
 
 def needs_expression(pointer: Pointer, name: str, value: Json) -> Finding:
     """A condition that is no expression."""
-    do = f'"${{ {value.strip()} }}".' if isinstance(value, str) and "${" not in value else 'Write one: "${ ... }".'
+    do = 'Write one: "${ ... }".'
+    if isinstance(value, str) and value.strip():
+        bare = value.strip().removeprefix("{{").removesuffix("}}").strip()
+        do = f'"${{ {bare} }}".' if bare.lower() not in _WORDS_OF_TRUTH else f"Write {_WORDS_OF_TRUTH[bare.lower()]}."
+        if "${" in value:
+            do = f'Write one: "${{ {_joined(value)} }}".'
     inside = isinstance(value, str) and "${" in value
     what = f"`{name}` needs an expression; this is {shown(value)}."
     if inside:
@@ -169,10 +188,23 @@ def needs_expression(pointer: Pointer, name: str, value: Json) -> Finding:
     return Finding(pointer, what, do)
 
 
+def _joined(value: str) -> str:
+    """A text with several expressions as one: `${ a } and ${ b }` is `a and b`."""
+    try:
+        pieces = scan(value)
+    except NotClosed:
+        return "..."
+    texts = [piece.strip() if isinstance(piece, str) else piece.text.strip() for piece in pieces]
+    return " ".join(text for text in texts if text)
+
+
 def _wrong_kind(fit: Fit) -> Finding:
     kinds = _kinds(fit.schema)
     what = f"`{fit.name}` is {either(kinds)}, not {shown(fit.value)}."
-    return Finding(fit.pointer, what, "Write that, or an expression that gives it: ${ ... }.")
+    do = "Write that, or an expression that gives it: ${ ... }."
+    if kinds == ["a map"] and isinstance(fit.value, list):
+        do = "Write `name: value` on each line, without `-`."
+    return Finding(fit.pointer, what, do)
 
 
 def _kinds(schema: Schema) -> list[str]:
@@ -194,14 +226,22 @@ def _bounds(fit: Fit) -> Iterator[Finding]:
     choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
     if isinstance(choices, list) and not any(value == choice and type(value) is type(choice) for choice in choices):
         if isinstance(value, str) and value.upper() in choices:
-            return
+            return  # methods may be written in lower case
         names = [str(choice) for choice in choices]
         hint = did_you_mean(value, names) if isinstance(value, str) else ""
         yield Finding(fit.pointer, f"`{fit.name}` is {either(names)}, not {shown(value)}.{hint}", "Write one of these.")
         return
     problem = _out_of_bounds(schema, value)
     if problem:
-        yield Finding(fit.pointer, f"`{fit.name}` {problem}, not {shown(fit.value)}.", "Write another value.")
+        do = _cure_of_duration(fit.value) if schema.get("widget") == "duration" else "Write another value."
+        yield Finding(fit.pointer, f"`{fit.name}` {problem}, not {shown(fit.value)}.", do)
+
+
+def _cure_of_duration(value: Json) -> str:
+    if isinstance(value, int | float):
+        return f"Say the unit: {value}s."
+    meant = meant_duration(value)
+    return f"Write {meant}." if meant and meant != value else "Write another value."
 
 
 def _out_of_bounds(schema: Schema, value: Json) -> str:
@@ -246,6 +286,8 @@ def _text_out_of_bounds(schema: Schema, value: str) -> str:
         return _duration_out_of_bounds(schema, value)
     pattern = schema.get("pattern")
     if isinstance(pattern, str) and len(value) <= _LONGEST_MATCHED and not _matches(pattern, value):
+        if pattern.strip("^$") == IDENTIFIER.pattern.strip("^$"):
+            return "is a name of small letters, digits and _, beginning with a letter"
         return f"looks like {pattern}"
     return _size_out_of_bounds(len(value), schema.get("minLength"), schema.get("maxLength"), "characters")
 

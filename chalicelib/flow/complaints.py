@@ -30,6 +30,8 @@ _KINDS = {
 
 _WAY_TO_NUMBER = "$number(...) makes a number of text; or declare it as a number in `inputs`."
 
+_WAY_TO_QUOTE = """Double the backslash; for a quote, put the text in the other kind: "it's"."""
+
 _SENTENCES = {
     "D1001": ("a number is beyond what JSON can say.", "Look at the computation, a division by zero perhaps."),
     "D1002": ("only a number can be negated.", _WAY_TO_NUMBER),
@@ -108,6 +110,7 @@ def compile_complaint(message: str) -> tuple[str, str]:
         "S0207": ("the expression ends too early.", "Finish it: something is missing after its last character."),
         "S0101": ("a quote is not closed.", "Close it, or escape the quote inside it with a backslash."),
         "S0106": ("a comment is not closed.", "Close it with */."),
+        "S0103": ("a backslash stands before a character that has no escape.", _WAY_TO_QUOTE),
         "S0105": ("a name in back-ticks is not closed.", "Close it with `."),
         "S0302": ("a regular expression is not closed.", "Close it with /."),
         "U1002": _SENTENCES["U1002"],

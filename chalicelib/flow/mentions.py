@@ -4,6 +4,7 @@ jsonatapy shows no syntax tree and no positions, so the text is read here a seco
 small operator-precedence reader that keeps no tree: it notes what it meets, in time linear in the text.
 """
 
+import re
 from functools import lru_cache
 
 from chalicelib.flow.mentions_found import Analysis, Findings, Mention, Mistake, Shape, in_order
@@ -12,6 +13,7 @@ from chalicelib.flow.mentions_reader import Reader
 __all__ = ["Analysis", "Mention", "Mistake", "Shape", "analyse"]
 
 
+_DOUBLE_BRACES = re.compile(r"\{(?!\s*(?:[\"'`}]|\w+\s*:))[^{}]*\}")
 _LONGEST_REMEMBERED = 2_000
 
 
@@ -29,6 +31,11 @@ def analyse(text: str, names: frozenset[str]) -> Analysis:
 def _analyse(text: str, names: frozenset[str]) -> Analysis:
     found = Findings(text)
     path, shape = Reader(text, names, found).read()
+    if found.mistakes and _DOUBLE_BRACES.fullmatch(text):
+        inner = analyse(text[1:-1], names).mistakes
+        found.mistakes[:] = [Mistake(one.offset + 1, one.what, one.do) for one in inner]
+        do = f"Write one brace: ${{ {text[1:-1].strip()} }}."
+        found.refuse(0, "`${{ }}` is how other tools write it.", do)
     mistakes = in_order(found.mistakes)
     return Analysis(
         mentions=found.mentions(),

@@ -177,6 +177,9 @@ class Reader:
         self._stream.expect(")")
 
     def _condition(self, left: Part) -> Part:
+        if self._stream.comes("."):
+            do = "Write `.`: where something is missing on the way, the whole path is."
+            self._stream.stop(left.end, "`?.` is not JSONata.", do)
         then = self._expression(0)
         shape = then.shape
         if self._stream.take_if(":"):

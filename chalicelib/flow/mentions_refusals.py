@@ -90,15 +90,21 @@ class Refusals:
         )
 
     def method(self, left: Part, token: Token) -> None:
-        """Refuse `.method()`."""
+        """Refuse `.method()`; of `Math.round()` the first name has been refused."""
+        from chalicelib.flow.elsewhere import OWNERS  # imported late, as above
+
+        if self._text[left.start : left.end] in OWNERS:
+            return
         self._found.refuse(
             token.start, f"`.{token.text}()` is not JSONata.", instead_of_method(token.text, self.quote(left))
         )
 
     def function_without_dollar(self, token: Token) -> None:
         """Refuse `name(...)`."""
-        name = nearest(token.text, FUNCTIONS) or "name"
-        self._found.refuse(token.start, f"`{_short(token.text)}( )` is not JSONata.", f"Write ${name}( ).")
+        from chalicelib.flow import elsewhere  # imported late: only mistakes need it
+
+        instead = elsewhere.FUNCTIONS.get(token.text) or f"${nearest(token.text, FUNCTIONS) or 'name'}( )"
+        self._found.refuse(token.start, f"`{_short(token.text)}( )` is not JSONata.", f"Write {instead}.")
 
     def value_as_step(self, token: Token) -> None:
         """Refuse `x.true` and `x.1`."""

@@ -13,6 +13,7 @@ from chalicelib.flow.tokens import Token
 _USUAL_ORDER = ("trigger", "inputs", "vars", "steps", "errors", "execution")
 _TELLING_MORE = 24
 """Mistakes in one expression that are given a suggestion; looking for one takes time."""
+_TEXT_PREFIXES = frozenset({"f", "r", "b", "u", "F", "R"})
 _SINGULAR = {"steps": "step", "errors": "error"}
 
 
@@ -98,6 +99,19 @@ class Scope:
         if name in self._all_variables:
             self._found.refuse(token.start, f"Unknown name `{name}`.", f"Variables have a dollar: `${name}`.")
             return
+        from chalicelib.flow.elsewhere import NAMES  # imported late: only mistakes need it
+
+        if name in NAMES:
+            self._found.refuse(token.start, f"Unknown name `{name}`.", f"{NAMES[name]} Names here: {self.names_here}.")
+            return
+        if (quoted := self._found.text[token.end : token.end + 1]) in {'"', "'"} and name in _TEXT_PREFIXES:
+            do = f"Texts have no {name}{quoted}...{quoted} here: join with `&`, or write the text around ${{ }}."
+            self._found.refuse(token.start, f"Unknown name `{name}`.", do)
+            return
+        if token.kind == "quoted" and "${" in name:
+            do = 'Text stands in quotes and is joined with `&`: "Hi " & inputs.name.'
+            self._found.refuse(token.start, "In JSONata, back-ticks hold a name, not text with ${ } inside.", do)
+            return
         near = nearest(name, self._ours) if len(self._found.mistakes) < _TELLING_MORE else ""
         what = f"Unknown name `{_short(name)}`." + (f" Did you mean `{near}`?" if near else "")
         do = f"Names here: {self.names_here}."
@@ -127,8 +141,12 @@ class Scope:
                 what = f"`${_short(name)}` is bound inside other brackets only."
                 self._found.refuse(offset, what, "Bind it in the brackets that use it.")
                 continue
-            near = nearest(name, FUNCTIONS | self._ours | self._all_variables)
             called = self._found.text[offset + 1 + len(name) :].lstrip()[:1] == "("
+            if instead := _instead_of(name, called=called):
+                kind = "function" if called else "variable"
+                self._found.refuse(offset, f"There is no {kind} `${_short(name)}`.", instead)
+                continue
+            near = nearest(name, FUNCTIONS | self._ours | self._all_variables)
             what = f"There is no {'function' if called else 'variable'} `${_short(name)}`."
             do = f"Did you mean `${near}`?" if near else "Bind it first: `$name := ...`."
             if called and not near:
@@ -142,9 +160,20 @@ class Scope:
                 # `steps.my-step` is refused where its minus is read; half an id would only add a second message.
                 if not (dashed and self._found.text[step.end + 1 : step.end + 2].isalpha()):
                     self._found.mentioned.append((kind, step.value, offset))
+            case [Token(kind="op", text="["), Token(kind="string"), *_]:
+                pass  # refused as a filter that looks up no name
             case _:
                 what = f"`{kind}` alone is every {_SINGULAR[kind]} at once."
                 self._found.refuse(offset, what, f"Name the step: {kind}.<id>.")
+
+
+def _instead_of(name: str, *, called: bool) -> str:
+    """What to write instead of a variable or function of another tool; empty where none is known."""
+    from chalicelib.flow import elsewhere  # imported late: only mistakes need it
+
+    if called:
+        return f"Write {elsewhere.FUNCTIONS[name]}." if name in elsewhere.FUNCTIONS else ""
+    return elsewhere.VARIABLES.get(name, "")
 
 
 def _short(name: str) -> str:

@@ -89,8 +89,16 @@ class Stream:
                 begun = _BEGUN.get(word[0], "a text")
                 self.stop(token.start, f"Here begins {begun} that never ends: {word}", "Close it.")
             case "unknown":
+                from chalicelib.flow.lookalikes import name_of_letter, plain_letter  # imported late: for mistakes only
+
+                if plain := plain_letter(word):
+                    what = f"`{word}` ({name_of_letter(word)}) only looks like `{plain}`."
+                    self.stop(token.start, what, f"Write a plain `{plain}`.")
                 self.stop(token.start, f"JSONata has no use for `{word}`.", "Take it out, or put it in quotes.")
             case _:
+                from chalicelib.flow.elsewhere import OPERATORS  # imported late, as above
+
+                do = OPERATORS.get(word, do)
                 self.stop(token.start, f"JSONata does not expect `{word}` here.", do)
 
     def stop(self, offset: int, what: str, do: str) -> NoReturn:

@@ -63,6 +63,8 @@ _METHODS = {
     "toLowerCase": "$lowercase({x})",
     "upper": "$uppercase({x})",
     "lower": "$lowercase({x})",
+    "startsWith": "$contains({x}, /^.../)",
+    "endsWith": "$contains({x}, /...$/)",
     "trim": "$trim({x})",
     "strip": "$trim({x})",
     "split": "$split({x}, ...)",

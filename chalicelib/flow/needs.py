@@ -141,7 +141,8 @@ def _need(named: Named) -> Need:
 
 
 def _is_beside(named: Named, scope: Scope, sources: Mapping[str, Source]) -> bool:
-    return named.source in sources and sources[named.source].scope == scope
+    source = sources.get(named.source)
+    return source is not None and source.scope == scope and source.may_leave_by(named.port)
 
 
 def _is_implied(need: Need, needs: tuple[Need, ...]) -> bool:

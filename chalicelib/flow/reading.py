@@ -3,6 +3,7 @@
 What cannot be read is left out of the model, so that the rest can still be checked; nothing is raised.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
@@ -47,7 +48,13 @@ class Reader:
         """A map, or an empty one and a finding."""
         if isinstance(value, dict):
             return value
-        self.refuse(pointer, f"{what} is a map, not {shown(value)}.", f"Write it as a map: {example}.")
+        if isinstance(value, list) and pointer[-1:] in {("steps",), ("triggers",), ("on_failure",)}:
+            key = _own_id(value)
+            do = f"Take the `-` away and let each stand under its id: {key}:"
+            self.refuse(pointer, f"{what} is a map, not a list.", do)
+            return {}
+        away = "Take the `-` away. " if isinstance(value, list) else ""
+        self.refuse(pointer, f"{what} is a map, not {shown(value)}.", f"{away}Write it as a map: {example}.")
         return {}
 
     def optional_map(self, data: Mapping[str, Json], key: str, pointer: Pointer, example: str) -> dict[str, Json]:
@@ -56,11 +63,15 @@ class Reader:
 
     def keys(self, data: Mapping[str, Json], known: Collection[str], pointer: Pointer, where: str) -> None:
         """Refuse keys that are not known here."""
-        for key in data:
+        for key, value in data.items():
             if key not in known:
-                do = f"Keys here: {', '.join(known)}."
-                if key == "on" and "triggers" in known:
-                    do = "What starts a flow stands under `triggers`."
+                from chalicelib.flow.elsewhere import instead_of_key  # imported late, as all that only mistakes need
+
+                instead = instead_of_key(where, key, value, str(pointer[-1]) if pointer else "")
+                do = instead or f"Keys here: {', '.join(known)}."
+                if instead:
+                    self.refuse((*pointer, key), f"{where} has no key `{key[:60]}`.", do, at_key=True)
+                    continue
                 what = f"{where} has no key `{key[:60]}`.{did_you_mean(key, known)}"
                 self.refuse((*pointer, key), what, do, at_key=True)
 
@@ -97,7 +108,11 @@ class Reader:
             seconds = read_duration(value).total_seconds()
         except (ExpressionError, OverflowError, ValueError):
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            do = f"Say the unit: {shown(value)}s." if number else "Write a number and a unit: 90s, 20m, 1h30m, 2d."
+            from chalicelib.flow.elsewhere import meant_duration  # imported late, as above
+
+            meant = meant_duration(value)
+            do = f"Write {meant}." if meant else "Write a number and a unit: 90s, 20m, 1h30m, 2d."
+            do = f"Say the unit: {shown(value)}s." if number else do
             self.refuse((*pointer, key), f"`{key}` is a duration, not {shown(value)}.", do)
             return None
         if not least <= seconds <= most.total_seconds():
@@ -112,12 +127,14 @@ class Reader:
             return True
         if name in RESERVED:
             what_now, do = f"`{name}` is a word of the expression language.", f"Give the {what} another name."
-        elif "-" in name:
+        elif "-" in name and name.isascii():
             better = name.lower().replace("-", "_")
             what_now = f"`{name[:60]}` cannot name a {what}: in an expression a dash is a minus."
             do = f"Write `{better}`." if IDENTIFIER.fullmatch(better) else "Use letters, digits and _."
         else:
-            what_now = f"`{name[:60]}` cannot name a {what}."
+            from chalicelib.flow.lookalikes import told_apart  # imported late, as above
+
+            what_now = f"`{name[:60]}` cannot name a {what}.{told_apart(name[:60])}"
             do = "An id begins with a small letter, then small letters, digits and _, at most 40 in all."
         self.refuse(pointer, what_now, do, at_key=True)
         return False
@@ -125,6 +142,10 @@ class Reader:
     def node_type(self, data: Mapping[str, Json], pointer: Pointer, what: str) -> str:
         """The type that `uses` names, or an empty text and a finding."""
         if "uses" not in data:
+            from chalicelib.flow.elsewhere import means_uses  # imported late, as above
+
+            if any(means_uses(key) for key in data):
+                return ""  # said where the key stands
             self.refuse(
                 pointer, f"The {what} `{pointer[-1]}` does not say what it uses.", "Add `uses: <node>`.", at_key=True
             )
@@ -132,9 +153,12 @@ class Reader:
         uses = data["uses"]
         if isinstance(uses, str) and NODE_TYPE.fullmatch(uses):
             return uses
+        from chalicelib.flow.elsewhere import instead_of_node  # imported late, as above
+
+        meant = instead_of_node(uses) if isinstance(uses, str) else ""
         self.refuse(
             (*pointer, "uses"),
-            f"`uses` names a node, such as http.request, not {shown(uses)}.",
+            f"`uses` names a node, such as {meant or 'http.request'}, not {shown(uses)}.",
             "`penstock nodes list` has all.",
         )
         return ""
@@ -160,6 +184,16 @@ class Reader:
             if key not in BUILT_VALUES or data[key] != BUILT_VALUES[key]:
                 what = f"`{key}: {data[key]}`" if isinstance(data[key], str) else f"`{key}`"
                 self.refuse((*pointer, key), f"{what[:60]} cannot be used yet.", NOT_BUILT_KEYS[key], at_key=True)
+
+
+def _own_id(entries: list[Json]) -> str:
+    """The id that the first entry of a list would have in a map."""
+    first = entries[0] if entries else None
+    if not isinstance(first, dict):
+        return "first"
+    given = next((first[word] for word in ("id", "name", "key") if isinstance(first.get(word), str)), "")
+    better = re.sub(r"\W+", "_", str(given).lower()).strip("_")
+    return better if IDENTIFIER.fullmatch(better) and better not in RESERVED else "first"
 
 
 def duration_text(span: timedelta) -> str:

@@ -1,11 +1,11 @@
 """Reads the steps of a flow: their keys, what they wait for as written, and the bodies of loops."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from chalicelib.flow.findings import Finding, shown
+from chalicelib.flow.findings import Finding, did_you_mean, shown
 from chalicelib.flow.model import LOOPS, After, Alternatives, FlowModel, Named, StepModel
 from chalicelib.flow.plan import Effect, RetryPolicy
 from chalicelib.flow.reading import Reader, read_flow_keys
@@ -16,7 +16,9 @@ STEP_KEYS = (
     *("retry", "timeout", "on_error", "effect", "run"),
 )
 RETRY_KEYS = ("attempts", "first", "factor", "cap", "for")
+_STEPS_PATH = re.compile(r"\w+\.[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 RETRY_CLASS = re.compile(r"timeout|connect|[45]xx|[45]\d\d")
+_CLASSES = ("timeout", "connect", "4xx", "5xx", "429")
 MOST_ATTEMPTS = 100
 LONGEST_TIMEOUT = timedelta(minutes=15)
 """An invocation of AWS Lambda lasts at most 900 seconds, and the same file must run there."""
@@ -200,7 +202,8 @@ def _read_classes(reader: Reader, retry: Mapping[str, Json], pointer: Pointer) -
             classes.append(text)
         else:
             do = "Write timeout, connect, a status such as 429, or 4xx, 5xx."
-            reader.refuse((*at, index), f"{shown(entry).capitalize()} is no kind of failure.", do)
+            what = f"{shown(entry)} is no kind of failure.{did_you_mean(text.lower(), _CLASSES)}"
+            reader.refuse((*at, index), what[0].upper() + what[1:], do)
     return tuple(dict.fromkeys(classes))
 
 
@@ -224,6 +227,14 @@ def _read_source_or_group(reader: Reader, value: Json, pointer: Pointer) -> list
 def _read_source(reader: Reader, value: Json, pointer: Pointer) -> Named | None:
     if isinstance(value, str):
         source, dot, port = value.strip().partition(".")
+        if "$" not in value and re.search(r"[\s,]", value.strip()):
+            names = [name for name in re.split(r"[\s,]+|\band\b", value.strip()) if name]
+            do = f"Write a list: [{', '.join(names)}]."
+            reader.refuse(pointer, f"`after` names steps, not {shown(value)}.", do)
+            return None
+        if source in {"steps", "step", "jobs"} and _STEPS_PATH.fullmatch(value.strip()):
+            reader.refuse(pointer, f"`after` names steps by their ids alone, not {shown(value)}.", f"Write `{port}`.")
+            return None
         if source and (port or not dot) and "." not in port and "$" not in value:
             return Named(source, port or None, pointer)
         if "${" in value or value.startswith("steps."):
@@ -237,9 +248,15 @@ def _read_source(reader: Reader, value: Json, pointer: Pointer) -> Named | None:
 
 
 def _read_group(reader: Reader, data: dict[str, Json], pointer: Pointer) -> Alternatives | None:
-    words: Collection[str] = data.keys()
+    words = set(data)
     if words not in ({"any"}, {"first"}, {"at_least", "of"}):
-        reader.refuse(pointer, "This is no group of alternatives.", f"Write {GROUP_EXAMPLE}.")
+        do = f"Write {GROUP_EXAMPLE}."
+        alone = next(iter(data.values())) if len(data) == 1 else None
+        if words <= {"all", "and", "all_of", "every"} and isinstance(alone, list):
+            do = f"All of a list must hold: write [{', '.join(map(str, alone))}] without `{next(iter(words))}`."
+        elif words <= {"or", "either", "one_of", "any_of"} and isinstance(alone, list):
+            do = f"Write {{any: [{', '.join(map(str, alone))}]}}."
+        reader.refuse(pointer, "This is no group of alternatives.", do)
         return None
     key = next(word for word in ("any", "first", "of") if word in data)
     least = _read_least(reader, data, pointer)

@@ -39,6 +39,10 @@ class Source:
     is_known: bool = True
     """False where its node does not exist; its ports are then those that others name."""
 
+    def may_leave_by(self, port: str | None) -> bool:
+        """Whether it has such a port; a trigger is only started, or not."""
+        return port in {None, *COMMON_PORTS} or port in self.ports
+
     @property
     def has_bare_meaning(self) -> bool:
         """Whether its bare name says how it ended."""

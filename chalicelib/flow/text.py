@@ -7,15 +7,15 @@ when the first YAML is read; JSON needs nothing but the standard library.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib.errors import FlowTextError
+from chalicelib.errors import FlowTextError, Problem
 from chalicelib.flow.canonical_json import to_json
 from chalicelib.flow.text_json import read_json_text
 from chalicelib.flow.text_places import place_within
-from chalicelib.flow.text_source import open_source
+from chalicelib.flow.text_source import MOST_PROBLEMS, open_source
 from chalicelib.flow.text_writing import write_yaml
 from chalicelib.flow.values import UNKNOWN_PLACE, Json, Place, Pointer
 
-__all__ = ["Document", "read", "read_json", "read_yaml", "to_json", "to_yaml"]
+__all__ = ["Document", "read", "read_draft", "read_json", "read_yaml", "to_json", "to_yaml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,10 @@ class Document:
     keys: Mapping[Pointer, Place]
     values: Mapping[Pointer, Place]
     text: str
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the text itself, of a draft; the check says these too."""
+    damaged: frozenset[Pointer] = frozenset()
+    """The values of a draft that are not as they were meant."""
 
     def place(self, pointer: Pointer, offset: int = 0) -> Place:
         """Say where a value stands, or the nearest parent that is in the file.
@@ -56,13 +60,31 @@ def read(text: str | bytes, name: str) -> Document:
 
 def read_yaml(text: str | bytes, name: str) -> Document:
     """Read the strict subset of YAML that is losslessly JSON; FlowTextError carries every problem found."""
+    return _read_yaml(text, name, is_draft=False)
+
+
+def read_draft(text: str | bytes, name: str) -> Document:
+    """Read a file for the check, so that it says everything at once: mistakes in the text, and those in what it means.
+
+    As `read`, but a YAML text with problems is still a document, which carries them, as long as they leave the rest
+    to be understood; where they do not, FlowTextError carries them.
+    """
+    if name.lower().endswith((".yaml", ".yml")):
+        return _read_yaml(text, name, is_draft=True)
+    return read(text, name)
+
+
+def _read_yaml(text: str | bytes, name: str, *, is_draft: bool) -> Document:
     # Imported here: ruamel.yaml is slow to import, and Lambda reads JSON.
     from chalicelib.flow.text_yaml import read_yaml_source
 
     source = open_source(text, name)
     reading = read_yaml_source(source)
+    if not (is_draft and reading.is_whole and isinstance(reading.data, dict)):
+        source.end_reading()
     data = reading.data if isinstance(reading.data, dict) else {}
-    return Document(name, data, reading.keys, reading.values, source.text)
+    problems = tuple(sorted(source.problems, key=lambda one: (one.line, one.column))[:MOST_PROBLEMS])
+    return Document(name, data, reading.keys, reading.values, source.text, problems, reading.damaged)
 
 
 def read_json(text: str | bytes, name: str) -> Document:

@@ -26,11 +26,17 @@ _FORBIDDEN_IN_JSON = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader found: the value, and where keys and values begin."""
+    """What a reader found: the value, and where keys and values begin.
+
+    Of a text with problems, `damaged` leads to the values that are not as they were meant; unless `is_whole`, more than
+    values may be missing.
+    """
 
     data: Json
     keys: dict[Pointer, Place]
     values: dict[Pointer, Place]
+    damaged: frozenset[Pointer] = frozenset()
+    is_whole: bool = True
 
 
 class Lines:
@@ -65,6 +71,8 @@ class Source:
     text: str
     lines: Lines
     problems: list[Problem] = field(default_factory=list[Problem])
+    is_clean_of_characters: bool = True
+    """Whether every character may stand in a file; a byte order mark is forgiven."""
 
     @property
     def is_full(self) -> bool:
@@ -92,6 +100,12 @@ class Source:
     def has_problem_on(self, line: int) -> bool:
         """Say whether a problem has been noted on a line."""
         return any(problem.line == line for problem in self.problems)
+
+    def has_problem_within(self, start: int, end: int) -> bool:
+        """Say whether a problem has been noted in a stretch of the text."""
+        first, last = self.lines.place(start), self.lines.place(end)
+        here = ((problem.line, problem.column) for problem in self.problems)
+        return any((first.line, first.column) <= place <= (last.line, last.column) for place in here)
 
     def line_end(self, index: int) -> int:
         """Find where the line of a character ends."""
@@ -126,7 +140,8 @@ def open_source(text: str | bytes, name: str, *, is_json: bool = False) -> Sourc
         if count == MOST_PROBLEMS:
             break
         source.note(found.start(), *_why_forbidden(found[0]))
-    if source.problems:
+    if len(source.problems) > marked:
+        source.is_clean_of_characters = False
         source.text = forbidden.sub("_", text)
     return source
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.flow.scanner import NotClosed, ending_of
-from chalicelib.flow.text_comments import eaten_by_comment
+from chalicelib.flow.text_comments import eaten_by_comment, flow_value
 from chalicelib.flow.text_quoting import cure, quoted
 from chalicelib.flow.text_source import Source
 
@@ -13,6 +13,7 @@ _KEY = re.compile(r"""\s*(?:-\s+)*(?:"[^"]*"|'[^']*'|[^\s#&*!|>'"%@`{}\[\],][^:#
 _BEFORE_HOLE = re.compile(r"""(?:([\w.-]+|"[^"]*"|'[^']*')\s*:\s|[\[,]|\A)\s*((?:(?!:\s)[^,\[\]{}])*)\Z""")
 _COMMENT = re.compile(r"\s+#")
 _TABS = ("YAML does not take tabs for indentation.", "Indent with spaces, two for each level.")
+_WHOLE_QUOTED = "Put the whole value between quotes."
 _MEANINGS = {"*": "an alias", "&": "an anchor", "!": "a tag", "|": "a block", ">": "a block", "?": "a key"}
 Span = tuple[int, int]
 
@@ -41,13 +42,17 @@ def explain(source: Source, text: str, trouble: Trouble) -> Span | None:
     """Note what is wrong in words; gives the stretch to blank out before reading on, None when that cannot be told."""
     if trouble.opened is not None and (eaten := eaten_by_comment(text, trouble.opened, trouble.index)):
         source.forget_behind(eaten.hash)
-        source.note(eaten.hash if eaten.is_whole else eaten.start, eaten.what, cure(source.text[eaten.start : eaten.end]))
+        source.note(
+            eaten.hash if eaten.is_whole else eaten.start, eaten.what, cure(source.text[eaten.start : eaten.end])
+        )
         return eaten.start, eaten.end
     line = source.line_of(trouble.index)
     finding = _Finding(source, text, trouble)
-    # What was noted on this line (an alias, say) has caused this; two expressions without quotes are two mistakes.
-    caused = source.has_problem_on(line) and not finding.is_unquoted_hole
     what, do, index, span = finding.read()
+    # What was noted on this line (an alias, say) has caused this; in a flow map each value has mistakes of its own.
+    caused = source.has_problem_on(line) and not finding.is_unquoted_hole
+    if trouble.opened is not None and span is not None:
+        caused = source.has_problem_within(*span)
     if not caused:
         source.note(index, what, do)
     return span
@@ -178,6 +183,16 @@ class _Finding:
                     self._trouble.context_index,
                     None,
                 )
+            if self._character == ":":
+                return self._colon()
+            opened_at = self._trouble.context_index
+            is_new_line = not self._text[self._start : self._index].strip()
+            if is_new_line and opened_at < self._start:
+                what = f"The `{opening}` here is never closed."
+                return what, f"Close it with `{closing}`.", opened_at, None
+            if before in {'"', "'"}:
+                span = self._value_span()
+                return "Something stands behind the closing quote.", _WHOLE_QUOTED, self._index, span
             return (
                 f"A `,` or `{closing}` is missing before this.",
                 "Put quotes around text that holds any of , [ ] { }.",
@@ -196,7 +211,7 @@ class _Finding:
         if "expected <block end>" in problem and before in {'"', "'"}:
             return (
                 "Something stands behind the closing quote.",
-                "Put the whole value between quotes.",
+                _WHOLE_QUOTED,
                 self._index,
                 None,
             )
@@ -216,16 +231,14 @@ class _Finding:
 
     def _value_span(self) -> Span:
         """Find the value that the trouble is in: from after its key (or from the character itself) to its end."""
+        if self._trouble.opened is not None:
+            return flow_value(self._text, self._trouble.opened, self._index)
         line = self._text[self._start : self._end]
         key = _KEY.match(line)
         start = self._start + key.end() if key else self._start + len(line) - len(line.lstrip(" -"))
-        opened = self._text[start : start + 1] in {"{", "["}
-        if opened or not key:
-            start = max(start, self._index) if opened or self._character in "@`%*&!|>?" else start
+        if not key:
+            start = max(start, self._index) if self._character in "@`%*&!|>?" else start
         end = self._end
         comment = _COMMENT.search(self._text, start, end)
         end = comment.start() if comment else end
-        if opened:
-            found = re.compile(r"[,\]}]").search(self._text, start, end)
-            end = found.start() if found else end
         return start, start + len(self._text[start:end].rstrip())

@@ -6,18 +6,23 @@ that one file shows all its mistakes. Importing this imports ruamel.yaml; the La
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from chalicelib.flow.scanner import NotClosed, has_hole, scan
+from chalicelib.flow.text_comments import next_indent, value_end
 from chalicelib.flow.text_quoting import NUMBER, WORDS, cure
 from chalicelib.flow.text_source import DEEPEST, MOST_DIGITS, Reading, Source
-from chalicelib.flow.text_comments import value_end
 from chalicelib.flow.text_traps import Span, Trouble, explain
 from chalicelib.flow.values import Json, Place, Pointer
+
+NOTHING_LOST: Mapping[int, str] = {}
+_SHALLOW = 3
+"""An alias in place of a step or more: what it stands for is missed elsewhere too."""
 
 _MOST_ROUNDS = 20
 _MOST_WORK = 2_000_000
@@ -61,20 +66,21 @@ class _Again(Exception):  # noqa: N818
 
 
 def read_yaml_source(source: Source) -> Reading:
-    """Read a YAML text; raises FlowTextError with every problem that could be found."""
-    text, reading = source.text, None
+    """Read a YAML text; every problem that could be found is noted in the source."""
+    text, reading, lost = source.text, Reading({}, {}, {}), dict[int, str]()
+    may_mean_all = source.is_clean_of_characters
     rounds = max(1, min(_MOST_ROUNDS, _MOST_WORK // max(1, len(text))))
     for _ in range(rounds):
-        composer = _Composer(source, text)
+        composer = _Composer(source, text, lost)
         trouble = composer.compose()
         reading = composer.reading
         blank = explain(source, text, trouble) if isinstance(trouble, Trouble) else trouble
         if blank is None:
-            break
+            return replace(reading, is_whole=trouble is None and reading.is_whole and may_mean_all)
         start, end = blank
+        lost[start] = source.text[start:end]
         text = text[:start] + _filler(end - start) + text[end:]
-    source.end_reading()
-    return reading or Reading({}, {}, {})
+    return replace(reading, is_whole=False)
 
 
 def written_expressions(source: Source) -> list[WrittenText]:
@@ -92,9 +98,14 @@ def _filler(length: int) -> str:
 class _Composer:
     """Makes values of events, without recursion."""
 
-    def __init__(self, source: Source, text: str) -> None:
+    def __init__(self, source: Source, text: str, lost: Mapping[int, str] = NOTHING_LOST) -> None:
         self._source = source
         self._text = text
+        self._lost = lost
+        self._damaged: set[Pointer] = set()
+        self._shifted: set[Pointer] = set()
+        """Maps in which a value is empty whose lines seem to follow it: what follows may not be what it seems."""
+        self._is_whole = True
         self._stack: list[_Open] = []
         self._root: Json = None
         self._keys: dict[Pointer, Place] = {}
@@ -105,7 +116,7 @@ class _Composer:
     @property
     def reading(self) -> Reading:
         """What has been read."""
-        return Reading(self._root, self._keys, self._values)
+        return Reading(self._root, self._keys, self._values, frozenset(self._damaged), self._is_whole)
 
     def compose(self) -> Trouble | Span | None:
         """Read all events; gives what YAML could not read, if anything, or what to blank out before reading again."""
@@ -114,6 +125,7 @@ class _Composer:
             for event in yaml.parse(self._text):  # pyright: ignore[reportUnknownMemberType]
                 self._take(event)
         except _Stop:
+            self._is_whole = False
             return None
         except _Again as again:
             return again.span
@@ -170,6 +182,7 @@ class _Composer:
         start: int = event.start_mark.index
         self._refuse_marks(event, start)
         if is_key := self._wants_key():
+            self._is_whole = False
             self._source.note(
                 start, "A key is a name, not a list or a map.", "Write `name: value`; for text use quotes."
             )
@@ -194,6 +207,10 @@ class _Composer:
         if self._wants_key():
             self._key(text, start, plain=plain)
             return
+        if plain and (event.anchor is not None or event.tag is not None):
+            text, plain = self._written(start), False
+        if start in self._lost:
+            text, plain = self._lost[start], False
         value: Json = text
         if plain:
             value = self._plain(text, start, event.end_mark.index)
@@ -211,6 +228,7 @@ class _Composer:
         top = self._stack[-1]
         note = self._source.note
         if plain and key == "<<":
+            self._is_whole = False
             note(start, "`<<` merges maps in YAML; flows have no merging.", "Write the keys out.")
         elif plain and (key in WORDS or NUMBER.match(key)):
             kind = "a number" if key not in WORDS else "null" if key == "null" else "true or false"
@@ -222,10 +240,13 @@ class _Composer:
             note(start, "A key is never an expression.", do)
         pointer = (*top.pointer, key)
         if key in cast("dict[str, Json]", top.value):
-            first = self._keys[pointer].line
-            note(start, f"The key `{key[:40]}` stands here a second time.", f"Keep one; the first is on line {first}.")
+            first = self._keys.get(pointer)
+            do = f"Keep one; the first is on line {first.line}." if first else "Keep one."
+            note(start, f"The key `{key[:40]}` stands here a second time.", do)
         else:
             self._keys[pointer] = self._source.lines.place(start)
+        if len(pointer) > 1 and top.pointer in self._shifted:
+            self._damaged.add(pointer)
         top.key = key
 
     def _place(self, start: int, value: Json) -> Pointer:
@@ -250,14 +271,13 @@ class _Composer:
 
     def _plain(self, text: str, start: int, end: int) -> Json:
         if not text:
-            self._refuse_empty(start)
-            return None
+            return self._refuse_empty(start)
         if text in WORDS:
             return WORDS[text]
         if number := NUMBER.match(text):
             return self._number(text, start, whole=number[1] is None and number[2] is None)
         if "${" in text:
-            self._refuse_cut(text, start, end)
+            return self._refuse_cut(text, start, end)
         return text
 
     def _number(self, text: str, start: int, *, whole: bool) -> Json:
@@ -269,34 +289,37 @@ class _Composer:
             self._source.note(start, "This number is too large.", "Put quotes around it.")
         return value
 
-    def _refuse_empty(self, start: int) -> None:
-        """Say that a value is missing; `# ` is a comment, but `#orders` was meant."""
+    def _refuse_empty(self, start: int) -> Json:
+        """Say that a value is missing; `# ` is a comment, but `#orders` was meant. Gives the value that was meant."""
         top = self._stack[-1] if self._stack else None
         pointer = (*top.pointer, top.key or "") if top else ()
         key = self._keys.get(pointer)
-        if top is None or key is None or top.key is None:
+        if top is None or key is None or not top.key:
+            self._is_whole = False
             self._source.note(max(start - 1, 0), "This item of the list is empty.", "Write a value, or take it out.")
-            return
+            return None
         colon = self._text.find(":", self._source.lines.index(key) + len(top.key))
         after = colon + 1 if colon >= 0 else start
         rest = self._text[after : self._source.line_end(after)]
-        cut = rest.lstrip()
+        cut = rest.strip()
         if cut.startswith("#") and cut[1:2].strip():
-            index = after + len(rest) - len(cut)
-            self._source.note(
-                index,
-                f"The value of `{top.key}` is empty: in YAML, ` #` begins a comment.",
-                cure(cut.rstrip()),
-            )
-            return
+            index = after + len(rest) - len(rest.lstrip())
+            what = f"The value of `{top.key}` is empty: in YAML, ` #` begins a comment."
+            self._source.note(index, what, cure(cut))
+            return cut
+        self._damaged.add(pointer)
         do = 'Write a value; "" is an empty text, [] an empty list, null nothing.'
+        if not top.in_flow and next_indent(self._source.text, after) == key.column - 1:
+            self._shifted.add(top.pointer)
+            do = f"Indent the lines that belong to it further than `{top.key}`; if there are none, write a value."
         self._source.note(self._source.lines.index(key), f"The value of `{top.key}` is empty.", do)
+        return None
 
-    def _refuse_cut(self, text: str, start: int, end: int) -> None:
+    def _refuse_cut(self, text: str, start: int, end: int) -> str:
         """Say that ` #` cut an expression; what stands open for another reason is the check's to say."""
         line_end = self._source.line_end(end)
         if not self._text[end:line_end].lstrip().startswith("#"):
-            return
+            return text
         try:
             scan(text)
         except NotClosed:
@@ -304,6 +327,8 @@ class _Composer:
             whose = f"The value of `{top.key}`" if top.key else "This value"
             whole = self._text[start:line_end].rstrip()
             self._source.note(start, f"{whose} is cut off: in YAML, ` #` begins a comment.", cure(whole))
+            return whole
+        return text
 
     def _refuse_marks(self, event: Any, start: int) -> None:
         """Refuse anchors and tags."""
@@ -324,11 +349,13 @@ class _Composer:
         do = f"Write the value out; if it is text, p{cure(written)[1:]}" if only_alias else cure(written)
         self._source.note(start, "In YAML, `*` begins an alias; flows have none.", do)
         if self._wants_key():
+            self._is_whole = False
             self._stack[-1].key = written
             return
         if not only_alias:
             raise _Again((start, start + len(written)))
-        self._place(start, None)
+        self._damaged.add(self._place(start, None))
+        self._is_whole = self._is_whole and len(self._stack) > _SHALLOW
         self._placed()
 
     def _written(self, start: int) -> str:

@@ -44,7 +44,9 @@ def closest(name: str, names: Iterable[str]) -> str | None:
     """The name that was probably meant, if one is near enough."""
     from difflib import get_close_matches  # imported late: only mistakes need it
 
-    near = get_close_matches(name, list(names)[:500], n=1, cutoff=0.6)
+    known = list(names)[:500]
+    same = next((one for one in known if one.lower() == name.lower()), None)
+    near = [same] if same is not None else get_close_matches(name, known, n=1, cutoff=0.6)
     return _printable(near[0]) if near else None
 
 

@@ -57,7 +57,7 @@ def read_flow(path: Path, *, is_draft: bool = False) -> Document:
 
 
 def read_to_publish(path: Path) -> Document:
-    """A flow file whose text has nothing wrong with it; where it has, FlowCheckError says what it means wrongly too."""
+    """A flow file whose text has nothing wrong with it; where it has, FlowTextError says what it means wrongly too."""
     document = read_flow(path, is_draft=True)
     if document.problems:
         from chalicelib.api.publishing import checked  # imported late: only mistakes need it here

@@ -188,7 +188,8 @@ def test_what_a_node_refuses_itself_is_reported_too_where_nothing_is_left_to_eva
 
     text = "triggers:\n  a: {uses: schedule, with: {cron: never}}\nsteps:\n  b: {uses: set}\n"
     (problem,) = check(document(text), CATALOGUE, build=build).problems
-    assert (problem.line, problem.what) == (3, "`schedule`: with.cron: is no cron expression")
+    assert (problem.line, problem.what) == (3, "`cron` of `schedule` is no cron expression.")
+    assert problem.column == text.splitlines()[1].index("never") + 1
     assert check(document(text), CATALOGUE).problems == ()
     unknown = 'steps:\n  b: {uses: set, with: {cron: never, v: "${ inputs.a }"}}\n'
     assert check(document(unknown), CATALOGUE, build=build).problems == ()

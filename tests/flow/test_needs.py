@@ -269,9 +269,13 @@ LOOP = "  l: {{uses: foreach, with: {{over: '${{ inputs.rows }}'}}, steps: {{x: 
             "`x` is inside the loop `l`.",
             "From outside only the loop can be named: `l`.",
         ),
-        ("  b: {uses: set, with: {v: '${ item }'}}\n", "Unknown name `item`.", "For a literal ${item} write"),
-        ("  b: {uses: set, with: {v: '${ last }'}}\n", "Unknown name `last`.", "For a literal ${last} write"),
-        ("  b: {uses: set, with: {v: '${ failure.step }'}}\n", "Unknown name `failure`.", "Names here"),
+        ("  b: {uses: set, with: {v: '${ item }'}}\n", "Unknown name `item`.", "It is known only inside a `foreach`"),
+        ("  b: {uses: set, with: {v: '${ last }'}}\n", "Unknown name `last`.", "It is known only inside a `repeat`"),
+        (
+            "  b: {uses: set, with: {v: '${ failure.step }'}}\n",
+            "Unknown name `failure`.",
+            "It is known only in the steps under `on_failure`.",
+        ),
         (
             "  b: {uses: set, after: o}\non_failure: {o: {uses: set}}\n",
             "`o` is an on_failure step",
@@ -297,10 +301,10 @@ def test_a_body_step_orders_itself_among_its_own_kind_only():
     assert problem.do == "Write `after: a` at the loop `l`."
 
 
-def test_a_loop_that_mentions_itself_waits_for_itself():
+def test_a_loop_is_not_used_in_its_own_body():
     body = "{uses: set, with: {v: '${ steps.l.count }'}}"
     (problem,) = problems(f"steps:\n{LOOP.format(body=body)}")
-    assert "`l` waits for itself." in problem
+    assert "`l` is the loop around this: it has no value before its last turn ends." in problem
 
 
 def test_a_trigger_is_mentioned_as_trigger():
