@@ -375,3 +375,7 @@ def test_a_download_that_leads_nowhere_fails() -> None:
     assert isinstance(value, Failed)
     with pytest.raises(StepFailedError, match="more than 5"):
         talk(node("http.download"), *[redirect(302, f"/{n}") for n in range(6)])
+
+
+def test_a_method_may_be_written_in_lower_case():
+    assert sent(method="put").method == "PUT"

@@ -19,7 +19,13 @@ from chalicelib.kit.values import ABSENT, Ask, Failed, Failure, GetFile, Json, P
 from chalicelib.nodes.http.paging import Paging
 from chalicelib.nodes.http.redirects import STATUSES, followed
 
+Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 HTTP = Service("HTTP", credential="any", docs="https://www.rfc-editor.org/rfc/rfc9110")
+
+
+def _upper(method: Any) -> Any:
+    """A method may be written in lower case."""
+    return method.upper() if isinstance(method, str) else method
 
 
 def statuses(rules: Iterable[int | str]) -> frozenset[int]:
@@ -108,7 +114,7 @@ class Request(Action):
         ),
     )
 
-    method: Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    method: Annotated[Method, BeforeValidator(_upper)] = "GET"
     """The method. It decides the effect: GET reads, PUT and DELETE may repeat, POST and PATCH change something."""
     url: str
     """The address, with https://; or a path below the credential's `base_url`."""
