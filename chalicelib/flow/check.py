@@ -65,6 +65,8 @@ def check(
     problems, warnings = _check_meaning(flow, catalogue, schemes, build)
     shape_places = {finding.pointer for finding in shape}
     kept = [*shape, *(one for one in problems if one.pointer not in shape_places)]
+    said = {(one.pointer, one.offset) for one in kept}
+    warnings = [one for one in warnings if (one.pointer, one.offset) not in said]
     kept = [one for one in kept if not _follows_damage(one.pointer, document.damaged)]
     return Report(_in_file(kept, document, document.problems), _in_file(warnings, document))
 

@@ -240,6 +240,8 @@ def _bounds(fit: Fit) -> Iterator[Finding]:
 def _cure_of_duration(value: Json) -> str:
     if isinstance(value, int | float):
         return f"Say the unit: {value}s."
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return f"Say the unit: {value}s."
     meant = meant_duration(value)
     return f"Write {meant}." if meant and meant != value else "Write another value."
 

@@ -126,6 +126,7 @@ NAMES: Mapping[str, str] = {
         "Functions are called by their names alone, as in $round(x), $string(x), $parse(text), $now().",
     ),
     **dict.fromkeys(("new", "await", "return", "typeof", "let", "const", "var", "lambda"), "Write the value itself."),
+    **dict.fromkeys(("yes", "no", "on", "off"), "Text stands in quotes; true and false do not."),
     **dict.fromkeys(("AND", "OR", "NOT"), "Write `and`, `or` and `$not( ... )` in small letters."),
     **dict.fromkeys(
         ("workflow", "run"), "The execution is `execution`: execution.id, execution.url, execution.started_at."
@@ -194,6 +195,8 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("to", "room", "channelId"), "`channel`"),
         **dict.fromkeys(("token", "webhook_url"), "`credential: <name>` beside `with`"),
     },
+    "respond": dict.fromkeys(("body", "data", "payload"), "`json`, `text` or `file`, by what the body is"),
+    "github.create_issue": dict.fromkeys(("repo", "project"), "`repository`"),
     "switch": dict.fromkeys(("conditions", "rules", "case", "value", "expression", "choices"), "`cases`"),
     "schedule": dict.fromkeys(("expression", "rule", "interval", "rate"), "`cron` or `every`"),
 }

@@ -15,6 +15,7 @@ from chalicelib.flow.mentions_part import (
 from chalicelib.flow.mentions_refusals import Refusals
 from chalicelib.flow.mentions_scope import Scope
 from chalicelib.flow.mentions_stream import StoppedReading, Stream
+from chalicelib.flow.mentions_words import FUNCTIONS
 from chalicelib.flow.tokens import Token
 
 # What `??` may be followed by without brackets around it: jsonatapy lets it bind looser than everything else.
@@ -40,8 +41,15 @@ class Reader:
             if self._stream.peek() is None:
                 self._stream.stop(0, "The expression is empty.", "Write a value between ${ and }; a literal ${ is $${.")
             part = self._expression(0)
+            is_bare_function = (
+                part.kind == "variable" and part.word in FUNCTIONS and not self._scope.frame.binds(part.word)
+            )
             if (token := self._stream.peek()) is not None:
-                self._stream.refuse(token)
+                do = f"Put what it is given in brackets: ${part.word}( ... )."
+                self._stream.refuse(token, *([do] if is_bare_function else []))
+            if is_bare_function:
+                what = f"`${part.word}` alone is a function, not a value."
+                self._found.refuse(part.start, what, f"Call it: ${part.word}( ).")
         except StoppedReading:
             return None, "one"
         self._scope.settle()

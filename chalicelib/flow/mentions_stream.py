@@ -99,6 +99,8 @@ class Stream:
                 from chalicelib.flow.elsewhere import OPERATORS  # imported late, as above
 
                 do = OPERATORS.get(word, do)
+                if word == ">" and self._found.text[token.start - 1 : token.start] == "<":
+                    do = "Unequal is $not(x = y), or `!=`."
                 self.stop(token.start, f"JSONata does not expect `{word}` here.", do)
 
     def stop(self, offset: int, what: str, do: str) -> NoReturn:

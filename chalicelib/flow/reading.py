@@ -189,9 +189,11 @@ class Reader:
 def _own_id(entries: list[Json]) -> str:
     """The id that the first entry of a list would have in a map."""
     first = entries[0] if entries else None
-    if not isinstance(first, dict):
-        return "first"
-    given = next((first[word] for word in ("id", "name", "key") if isinstance(first.get(word), str)), "")
+    if isinstance(first, dict):
+        given = next((first[word] for word in ("id", "name", "key") if isinstance(first.get(word), str)), "")
+        given = given or (next(iter(first)) if len(first) == 1 else "")
+    else:
+        given = first if isinstance(first, str) else ""
     better = re.sub(r"\W+", "_", str(given).lower()).strip("_")
     return better if IDENTIFIER.fullmatch(better) and better not in RESERVED else "first"
 

@@ -110,7 +110,7 @@ def _read_body(
 ) -> tuple[StepModel, ...] | None:
     if uses not in LOOPS:
         for key in ("steps", "output"):
-            if key in data and uses:
+            if key in data and uses and not _means_loop(uses):
                 do = "Steps stand side by side; `after` and mentions order them." if key == "steps" else "Leave it out."
                 what = f"Only foreach and repeat have `{key}`; `{name}` uses {uses}."
                 reader.refuse((*pointer, key), what, do, at_key=True)
@@ -125,6 +125,13 @@ def _read_body(
         )
         return ()
     return _read_steps(reader, data, pointer, depth + 1)
+
+
+def _means_loop(uses: str) -> bool:
+    """Whether a node that does not exist is what other tools call a loop."""
+    from chalicelib.flow.elsewhere import instead_of_node  # imported late: only mistakes need it
+
+    return instead_of_node(uses) in LOOPS
 
 
 def _read_on_error(reader: Reader, data: dict[str, Json], pointer: Pointer) -> Json:

@@ -13,6 +13,8 @@ _KEY = re.compile(r"""\s*(?:-\s+)*(?:"[^"]*"|'[^']*'|[^\s#&*!|>'"%@`{}\[\],][^:#
 _BEFORE_HOLE = re.compile(r"""(?:([\w.-]+|"[^"]*"|'[^']*')\s*:\s|[\[,]|\A)\s*((?:(?!:\s)[^,\[\]{}])*)\Z""")
 _COMMENT = re.compile(r"\s+#")
 _TABS = ("YAML does not take tabs for indentation.", "Indent with spaces, two for each level.")
+_GLUED = re.compile(r"^[ ]*([\w-]+:)([^\s:/][^\r\n]*)\s*\Z", re.MULTILINE)
+_BLOCK_ABOVE = re.compile(r":[ ]+[|>][-+0-9]*[ ]*(?:\#[^\r\n]*)?\s*\Z")
 _WHOLE_QUOTED = "Put the whole value between quotes."
 _MEANINGS = {"*": "an alias", "&": "an anchor", "!": "a tag", "|": "a block", ">": "a block", "?": "a key"}
 Span = tuple[int, int]
@@ -133,9 +135,17 @@ class _Finding:
             what = f"In YAML, `{value[:1]}` begins {meaning}."
         return what, cure(value), start, (start, end) if end > start else None
 
+    def _behind_quote(self) -> tuple[str, str, int, Span | None]:
+        span = self._value_span()
+        is_on_line = self._text[span[0] : span[0] + 1] in {'"', "'"} and span[0] < self._index < span[1]
+        return "Something stands behind the closing quote.", _WHOLE_QUOTED, self._index, span if is_on_line else None
+
     def _colon(self) -> tuple[str, str, int, Span | None]:
         start, end = self._value_span()
         if start >= self._index or not self._text[start:end].strip():
+            if glued := _GLUED.search(self._text, 0, self._start):
+                index = glued.start(1)
+                return f"After `{glued[1]}` a space is missing.", f"Write `{glued[1]} {glued[2]}`.", index, None
             return (
                 "A key stands here, indented under a value.",
                 "Indent it like the key before it, or take that key's value away.",
@@ -165,69 +175,47 @@ class _Finding:
 
     def _structure(self) -> tuple[str, str, int, Span | None]:
         problem, context = self._trouble.problem, self._trouble.context
-        opening = self._text[self._trouble.context_index : self._trouble.context_index + 1]
-        before = self._text[: self._index].rstrip(" \t")[-1:]
+        begun = self._trouble.context_index
         if "sequence entries are not allowed" in problem:
-            return (
-                "A list with `-` begins on a line of its own.",
-                "Put each item on its own line, or write [a, b].",
-                self._index,
-                None,
-            )
+            do = "Put each item on its own line, or write [a, b]."
+            return "A list with `-` begins on a line of its own.", do, self._index, None
         if "flow mapping" in context or "flow sequence" in context:
-            closing = "}" if "mapping" in context else "]"
-            if "stream end" in problem or "document" in problem:
-                return (
-                    f"The `{opening}` here is never closed.",
-                    f"Close it with `{closing}`.",
-                    self._trouble.context_index,
-                    None,
-                )
-            if self._character == ":":
-                return self._colon()
-            opened_at = self._trouble.context_index
-            is_new_line = not self._text[self._start : self._index].strip()
-            if is_new_line and opened_at < self._start:
-                what = f"The `{opening}` here is never closed."
-                return what, f"Close it with `{closing}`.", opened_at, None
-            if before in {'"', "'"}:
-                span = self._value_span()
-                return "Something stands behind the closing quote.", _WHOLE_QUOTED, self._index, span
-            return (
-                f"A `,` or `{closing}` is missing before this.",
-                "Put quotes around text that holds any of , [ ] { }.",
-                self._index,
-                None,
-            )
+            return self._in_flow()
         if "could not find expected ':'" in problem:
-            return (
-                "This line is no `key: value`.",
-                "Write a `:` and a space after the key.",
-                self._trouble.context_index,
-                None,
-            )
+            if _BLOCK_ABOVE.search(self._text, 0, begun):
+                return "The text of a block stands further in than its key.", "Indent these lines further.", begun, None
+            return "This line is no `key: value`.", "Write a `:` and a space after the key.", begun, None
         if "stream end" in problem and "flow" in context:
             return "The file ends inside a `{` or `[`.", "Close it.", self._index, None
-        if "expected <block end>" in problem and before in {'"', "'"}:
-            return (
-                "Something stands behind the closing quote.",
-                _WHOLE_QUOTED,
-                self._index,
-                None,
-            )
+        if "expected <block end>" in problem and self._before in {'"', "'"}:
+            return self._behind_quote()
         if "expected <block end>" in problem:
-            return (
-                "This line is indented unlike those it belongs to.",
-                "Line it up with the keys around it.",
-                self._index,
-                None,
-            )
-        return (
-            f"YAML cannot read this: {problem or 'no more is known'}.",
-            "Compare it with the lines around it.",
-            self._index,
-            None,
-        )
+            what = "This line is indented unlike those it belongs to."
+            return what, "Line it up with the keys around it.", self._index, None
+        what = f"YAML cannot read this: {problem or 'no more is known'}."
+        return what, "Compare it with the lines around it.", self._index, None
+
+    def _in_flow(self) -> tuple[str, str, int, Span | None]:
+        """A `{ }` or `[ ]` in which something stands that cannot."""
+        problem, begun = self._trouble.problem, self._trouble.context_index
+        opening = self._text[begun : begun + 1]
+        closing = "}" if "mapping" in self._trouble.context else "]"
+        is_new_line = begun < self._start and not self._text[self._start : self._index].strip()
+        if "stream end" in problem or "document" in problem or (is_new_line and self._character != ":"):
+            return f"The `{opening}` here is never closed.", f"Close it with `{closing}`.", begun, None
+        if self._character == ":":
+            return self._colon()
+        if self._before in {'"', "'"}:
+            return self._behind_quote()
+        if self._character in {"}", "]"}:
+            return f"The `{opening}` before is still open here.", f"Close it with `{closing}` first.", self._index, None
+        what = f"A `,` or `{closing}` is missing before this."
+        return what, "Put quotes around text that holds any of , [ ] { }.", self._index, None
+
+    @property
+    def _before(self) -> str:
+        """The last character before the trouble that is no space."""
+        return self._text[: self._index].rstrip(" \t")[-1:]
 
     def _value_span(self) -> Span:
         """Find the value that the trouble is in: from after its key (or from the character itself) to its end."""

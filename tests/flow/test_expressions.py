@@ -143,7 +143,7 @@ def test_infinities_and_nan_are_errors(text: str):
 @pytest.mark.parametrize(
     "text",
     [
-        "$sum",
+        "($sum)",
         "function($x) { $x }",
         "λ($x) { $x }",
         "[function($x) { $x }]",
@@ -152,7 +152,7 @@ def test_infinities_and_nan_are_errors(text: str):
         "[null, /ab/]",
         "$substring(?, 1)",
         "($f := $uppercase; $f)",
-        "$day",
+        "($day)",
         '{"n": null, "f": $slug}',
     ],
 )
