@@ -9,18 +9,21 @@ from typing import cast
 from chalicelib.engine.messages import Go, Message, Resume, Send, Start
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 from chalicelib.engine.writes import Commit, Finish
-from chalicelib.errors import DeliveryConflictError, NotFoundError, PenstockError, StoreError
-from chalicelib.flow.plan import Plan
+from chalicelib.errors import DeliveryConflictError, NotFoundError, PenstockError, StoreError, WorkerMishapError
+from chalicelib.flow.plan import Effect, Plan
 from chalicelib.flow.values import Json
 from chalicelib.worker.budget import Budget, to_milliseconds, to_text
 from chalicelib.worker.course import Course
-from chalicelib.worker.ledger import Ledger
+from chalicelib.worker.ledger import CameBeforeError, Ledger
 from chalicelib.worker.report import Report, Went
 from chalicelib.worker.run import run
 from chalicelib.worker.tools import Tools
 from chalicelib.worker.values import Values
 
 log = logging.getLogger("penstock.worker")
+
+MOST_STEPS_AT_ONCE = 20
+"""Steps of an execution that may run before its delivery is answered."""
 
 YOUNG = 14 * 86_400_000
 """Milliseconds for which a start message may create its execution: what SQS keeps a message at most."""
@@ -106,6 +109,37 @@ def new_course(
     ledger = Ledger(tools, key, budget, None, birth=birth, input_text=start.input)
     document = _document(tools, plan, key, birth, given)
     return Course(tools, plan, ledger, budget, document, birth.started, birth.trigger, deadline=birth.deadline)
+
+
+def is_short(plan: Plan) -> bool:
+    """Whether an execution only computes, and briefly: then it is recorded whole, in the very write that accepts it."""
+    return (
+        len(plan.steps) <= MOST_STEPS_AT_ONCE
+        and not plan.on_failure
+        and all(
+            step.effect is Effect.PURE and step.body is None and step.uses != "wait" and not step.apart
+            for step in plan.steps
+        )
+    )
+
+
+async def at_once(course: Course) -> tuple[Image, bool] | None:
+    """Create, run and end a short execution in one write: its record, and whether it is a new one.
+
+    None where this worker met a mishap before anything was recorded: accept it first, and try again afterwards.
+    """
+    course.head.must_create = True
+    try:
+        await run(course)
+    except CameBeforeError as error:
+        return error.image, False
+    except WorkerMishapError:
+        if course.head.image is None:
+            return None
+        raise
+    if course.head.image is None:
+        raise TypeError("a run without a mishap leaves a record")
+    return course.head.image, True
 
 
 async def go_on_with(course: Course) -> None:

@@ -99,6 +99,14 @@ def _puts(finished: Sequence[Finished], more: _More, pack: str) -> Mapping[str, 
     return puts
 
 
+class CameBeforeError(Exception):
+    """The execution was to be created here, and another delivery had created it; caught by whoever accepts."""
+
+    def __init__(self, image: Image) -> None:
+        super().__init__(image.key.execution)
+        self.image = image
+
+
 class Ledger:
     """The one writer of a record in this invocation; its writes follow one another."""
 
@@ -121,6 +129,8 @@ class Ledger:
         self.key = key
         self.image = image
         self.writes = 0
+        self.must_create = False
+        """Raise CameBeforeError where the execution exists already, rather than go on with it."""
         self._tools = tools
         self._budget = budget
         self._birth = birth
@@ -205,7 +215,7 @@ class Ledger:
         for tried in range(TRIES):
             try:
                 self.writes += 1
-                answer = await asyncio.shield(self._tools.facts.write(commit))
+                answer = await self._tools.facts.write(commit)
             except (TimedOutError, CutOffError):
                 # Unknown. The same write again is safe: if it took place, it is refused and the image shows our own.
                 await self._tools.clock.sleep(min(0.05 * 2**tried, 1.0))
@@ -215,6 +225,8 @@ class Ledger:
             self.image = answer.image
             if isinstance(answer, Applied) or is_recorded(commit, answer.image):
                 return so_far
+            if self.must_create and commit.birth is not None:
+                raise CameBeforeError(answer.image)
             rest, so_far = _left(commit, answer.image, sources, so_far)
             if rest is None:
                 return so_far

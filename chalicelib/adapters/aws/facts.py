@@ -42,7 +42,8 @@ class AwsFacts:
         # Imported late, as below: who accepts a delivery writes no record.
         from chalicelib.adapters.aws.writing import Writing
 
-        return await Writing(self._table, self._partitions).carry_out(write)
+        # Whoever is cancelled must not tear a request apart that may have its effect all the same.
+        return await asyncio.shield(Writing(self._table, self._partitions).carry_out(write))
 
     async def read(self, key: RecordKey) -> Image | None:
         """The record now, strongly consistent."""
