@@ -41,9 +41,8 @@ class Reader:
             if self._stream.peek() is None:
                 self._stream.stop(0, "The expression is empty.", "Write a value between ${ and }; a literal ${ is $${.")
             part = self._expression(0)
-            is_bare_function = (
-                part.kind == "variable" and part.word in FUNCTIONS and not self._scope.frame.binds(part.word)
-            )
+            is_bare_function = part.word in FUNCTIONS and self._found.text[part.start : part.end] == f"${part.word}"
+            is_bare_function = is_bare_function and not self._scope.frame.binds(part.word)
             if (token := self._stream.peek()) is not None:
                 do = f"Put what it is given in brackets: ${part.word}( ... )."
                 self._stream.refuse(token, *([do] if is_bare_function else []))

@@ -146,10 +146,11 @@ class _Finding:
             if glued := _GLUED.search(self._text, 0, self._start):
                 index = glued.start(1)
                 return f"After `{glued[1]}` a space is missing.", f"Write `{glued[1]} {glued[2]}`.", index, None
+            line = self._text[self._start : self._end]
             return (
                 "A key stands here, indented under a value.",
                 "Indent it like the key before it, or take that key's value away.",
-                self._index,
+                min(self._start + len(line) - len(line.lstrip()), self._index),
                 None,
             )
         value = self._text[start:end]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 """What a flow and its data consist of: exactly what JSON can say, whole numbers of any size."""
 
 Pointer: TypeAlias = tuple[str | int, ...]

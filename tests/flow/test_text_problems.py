@@ -64,7 +64,7 @@ def test_an_unquoted_expression_in_a_flow_map():
         ("a: 'x", "1:4  A text in quotes begins here and never ends.  ->  Close it with '."),
         ("a: {b: 1", "1:4  The `{` here is never closed.  ->  Close it with `}`."),
         ("a: 'x' y", "1:8  Something stands behind the closing quote.  ->  Put the whole value between quotes."),
-        ("a: 1\n  b: 2", "2:4  A key stands here, indented under a value.  ->  Indent it like the key before it, or take that key's value away."),
+        ("a: 1\n  b: 2", "2:3  A key stands here, indented under a value.  ->  Indent it like the key before it, or take that key's value away."),
         ("a: - b", "1:4  A list with `-` begins on a line of its own.  ->  Put each item on its own line, or write [a, b]."),
         ('a: "\\q"', "1:5  `\\q` is no escape of YAML's double quotes.  ->  Write `\\\\q` for a backslash, or single quotes around the text."),
         ("a: x\x00y", "1:5  A NUL character stands here.  ->  Take it out."),

@@ -83,7 +83,9 @@ def test_what_is_proposed_helps(case: str):
             after = [one for one, _ in said_of(better)]
             here = [one.what for one in after if (one.line, one.column) == (problem.line, problem.column)]
             assert problem.what not in here
-            assert len([one for one in after if "YAML" in one.what]) <= len([one for one, _ in before if "YAML" in one.what])
+            assert len([one for one in after if "YAML" in one.what]) <= len(
+                [one for one, _ in before if "YAML" in one.what]
+            )
 
 
 def test_there_are_many_of_them_and_most_propose_something():
