@@ -36,14 +36,14 @@ def said_of(text: str) -> list[tuple[Problem, bool]]:
 
 
 def flow_in(case: str) -> str:
-    return case.split("-----\n")[0].replace("§", "")
+    return case.split("-----\n", maxsplit=1)[0].replace("§", "")
 
 
 def places_in(case: str) -> list[tuple[int, int]]:
     """The line and column of every mark, counted without the marks."""
     return [
         (number, found.start() - index + 1)
-        for number, line in enumerate(case.split("-----\n")[0].split("\n"), 1)
+        for number, line in enumerate(case.split("-----\n", maxsplit=1)[0].split("\n"), 1)
         for index, found in enumerate(re.finditer("§", line))
     ]
 
