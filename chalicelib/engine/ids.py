@@ -7,6 +7,8 @@ from collections.abc import Sequence
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32 in lower case: no i, l, o, u (https://www.crockford.com/base32.html)."""
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 _PAIRS = tuple(high + low for high in _CROCKFORD for low in _CROCKFORD)
 
 
@@ -28,7 +30,7 @@ def ulid(milliseconds: int, randomness: bytes) -> str:
 
 def hashed_id(*parts: str) -> str:
     """The id that these parts always give: 128 bits of SHA-256 over their JSON array (design 9)."""
-    text = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(parts)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     return crockford(int.from_bytes(digest[:16], "big"))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 SKEW = 5_000
 """By how much two clocks of one deployment may differ, and how long a last write may take."""
@@ -18,12 +19,18 @@ def to_milliseconds(moment: datetime) -> int:
 
 def from_milliseconds(milliseconds: int) -> datetime:
     """The moment, aware, in UTC."""
-    return EPOCH + timedelta(milliseconds=milliseconds)
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def to_text(milliseconds: int) -> str:
     """RFC 3339 in UTC, with three decimals and `Z`."""
-    return from_milliseconds(milliseconds).strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    """A second of the epoch as text; most of what is asked for lies in the last few."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,5 +45,6 @@ def _wanted(template: Template) -> tuple[Expression, ...]:
 
 def moment_for(execution: str, step: str, path: tuple[int, ...], ended: int, zone: str) -> Moment:
     """The same on every worker: the latest end in the facts it sees, and a stream of its own (design 4.4)."""
-    seed = hashlib.sha256(f"{execution}/{step}/{'.'.join(map(str, path))}".encode()).digest()
+    place = ".".join(map(str, path)) if path else ""
+    seed = hashlib.sha256(f"{execution}/{step}/{place}".encode()).digest()
     return Moment(from_milliseconds(ended), seed, zone)
