@@ -11,7 +11,7 @@ from chalicelib.flow.plan import Need, Plan, StepPlan
 from chalicelib.flow.planning import make_plan
 from chalicelib.flow.text import Document
 from tests.flow.catalogue import CATALOGUE
-from tests.flow.test_check import nearly_right
+from tests.flow.test_check_anything import nearly_right
 
 NEVER = re.compile(r"`(\w+)` can never run|no alternative for `(\w+)`")
 MOST_RUNS = 3_000
