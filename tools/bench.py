@@ -113,7 +113,7 @@ def main() -> int:
     """Measure and judge."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--seconds", type=float, default=4.0, help="how long each server is loaded")
+    parser.add_argument("--seconds", type=float, default=7.5, help="how long each server is loaded, in five turns")
     parser.add_argument("--only", choices=["hooks", "chain", "parallel", "imports"], help="measure one of them")
     options = parser.parse_args()
     parts = {
