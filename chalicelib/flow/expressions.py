@@ -155,12 +155,16 @@ def _evaluate(text: str, document: Mapping[str, Json], moment: Moment, place: st
                 raise
         return _call_jsonata(traits, document, moment, place, guarded=True)
     except (ValueError, TypeError) as error:
-        # Not chained: jsonatapy's message may quote data.
-        raise _translate(str(error), text, document) from None
+        message = str(error)
     except BaseException as error:  # a Rust panic is no Exception
         if type(error).__name__ != "PanicException":
             raise
-        raise ExpressionError("JSONata gave up on this expression.  ->  Split it over several steps.") from None
+        message = None
+    # Raised out here, so that ours holds nothing of jsonatapy's: its message may quote data, and its traceback holds
+    # the compiled expression, which may be freed on no other thread than this one.
+    if message is None:
+        raise ExpressionError("JSONata gave up on this expression.  ->  Split it over several steps.")
+    raise _translate(message, text, document)
 
 
 def _call_jsonata(

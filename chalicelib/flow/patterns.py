@@ -99,13 +99,14 @@ class Pattern:
         try:
             return own_jsonata(expression, {"t": text})
         except (ValueError, TypeError) as error:
-            # Not chained: the message may quote the text.
-            raise _refusal(str(error)) from None
+            refusal = _refusal(str(error))
         except BaseException as error:
             # A panic of the Rust engine derives from BaseException; its class cannot be imported.
-            if type(error).__name__ == "PanicException":
-                raise ParameterError("This pattern cannot be tried. Write it in another way.") from None
-            raise
+            if type(error).__name__ != "PanicException":
+                raise
+            refusal = ParameterError("This pattern cannot be tried. Write it in another way.")
+        # Out here it holds nothing of the engine's: its message may quote the text, its form belongs to this thread.
+        raise refusal
 
 
 def _check_unicode(text: str, name: str) -> None:

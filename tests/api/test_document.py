@@ -194,7 +194,9 @@ def test_the_limit_holds_for_what_was_packed_too():
         body_of(gzip.compress(b"a" * 10_001, mtime=0), "text/plain", content_encoding="gzip")
 
 
-@pytest.mark.parametrize(("encoding", "body"), [("gzip", b"[1]"), ("gzip", gzip.compress(b"[1]", mtime=0)[:-9]), ("br", b"x")])
+@pytest.mark.parametrize(
+    ("encoding", "body"), [("gzip", b"[1]"), ("gzip", gzip.compress(b"[1]", mtime=0)[:-9]), ("br", b"x")]
+)
 def test_a_body_that_is_not_packed_as_it_says_has_its_named_error(encoding, body):
     with pytest.raises(BodyUnreadableError):
         body_of(body, "application/json", content_encoding=encoding)

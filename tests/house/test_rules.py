@@ -163,7 +163,9 @@ def test_what_lambda_gets_is_what_the_project_declares():
 
 def test_the_project_speaks_of_itself_alone():
     """No path of a machine and no registry host in what is tracked."""
-    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    files = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     machine = re.compile(r"/work/(main|shared)|\.\./shared|/root/\.|/tmp/[a-z]+_")
     found = []
     for name in files:
