@@ -61,3 +61,11 @@ def shift_calendar(moment: datetime, zone: tzinfo, *, months: int, days: int) ->
 def with_offset(moment: datetime, zone: tzinfo) -> str:
     """The time as clocks in `zone` show it, with their offset from UTC: `2026-11-20T08:00:00.000+01:00`."""
     return moment.astimezone(zone).isoformat(timespec="milliseconds")
+
+
+def moved(time: str | float, zone: tzinfo, sign: int, *, months: int, days: int, duration: str | None) -> str:
+    """A time so much later (`sign` 1) or earlier (-1), as ISO 8601 in UTC: by the calendar first, then by the clock."""
+    moment = shift_calendar(dates.read_time(time, zone), zone, months=sign * months, days=sign * days)
+    if duration is not None:
+        moment = dates.shift(moment, sign * dates.read_duration(duration))
+    return dates.iso(moment)

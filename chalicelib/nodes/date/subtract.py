@@ -5,10 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chalicelib.flow import dates
 from chalicelib.flow.values import Json
 from chalicelib.kit.action import Action, Conversation, Example
-from chalicelib.nodes.date.clocks import Time, in_zone, shift_calendar
+from chalicelib.nodes.date.clocks import Time, in_zone, moved
 
 _Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
@@ -55,8 +54,5 @@ class Subtract(Action):
         return in_zone(self.zone, self._shift)
 
     def _shift(self, zone: tzinfo) -> Json:
-        moment = dates.read_time(self.time, zone)
-        moment = shift_calendar(moment, zone, months=-(12 * self.years + self.months), days=-self.days)
-        if self.duration is not None:
-            moment = dates.shift(moment, -dates.read_duration(self.duration))
-        return dates.iso(moment)
+        months = 12 * self.years + self.months
+        return moved(self.time, zone, -1, months=months, days=self.days, duration=self.duration)
