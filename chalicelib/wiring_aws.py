@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("penstock.aws")
 
+INVOCATION_SECONDS = 295.0
+"""How long the worker may work at a time: its function's `lambda_timeout` of 300 s, less what its answer takes."""
+
 WAIT_SECONDS = 25.0
 """How long a request waits for a result: API Gateway ends it after 29 s (quotas for REST APIs)."""
 
@@ -82,7 +85,7 @@ class OnAws:
             evaluator=HereEvaluator(),
             plans=self.plans,
             build=catalogue.build,
-            settings=Settings(base_url=base_url),
+            settings=Settings(base_url=base_url, invocation_seconds=INVOCATION_SECONDS),
             announce=ends.announce,
         )
         self.door = FrontDoor(self.tools, ends)

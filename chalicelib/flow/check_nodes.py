@@ -38,9 +38,18 @@ def check_nodes(
             yield from _check_step(step, catalogue, build)
             if step.uses == "foreach":
                 yield from _check_names(step, scope.loops, flow)
+                yield from _check_loop_keys(step)
             if step.apart and scope.loops:
                 what = f"`run: apart` is not built yet inside a loop: `{scope.loops[-1]}` runs in one invocation."
                 yield Finding((*step.pointer, "run"), what, "Leave it out, or write it at the loop.")
+
+
+def _check_loop_keys(step: StepModel) -> Iterator[Finding]:
+    """What says nothing of a loop as a whole: it belongs to the steps below it."""
+    for key in ("retry", "timeout"):
+        if key in step.data:
+            what = f"`{key}` says nothing of a loop: each step below `{step.id}` is tried, and timed, by itself."
+            yield Finding((*step.pointer, key), what, f"Write `{key}` at those steps.", at_key=True)
 
 
 def misplaced(flow: FlowModel, catalogue: Catalogue) -> Iterator[Finding]:

@@ -20,8 +20,9 @@ _STEPS_PATH = re.compile(r"\w+\.[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 RETRY_CLASS = re.compile(r"timeout|connect|[45]xx|[45]\d\d")
 _CLASSES = ("timeout", "connect", "4xx", "5xx", "429")
 MOST_ATTEMPTS = 100
-LONGEST_TIMEOUT = timedelta(minutes=15)
-"""An invocation of AWS Lambda lasts at most 900 seconds, and the same file must run there."""
+LONGEST_TIMEOUT = timedelta(minutes=4)
+"""An invocation of the queue's worker lasts five minutes (`.chalice/config.json`), and an attempt must fit into one, for
+the same file runs on AWS and on a laptop. Longer invocations would make recovery slower: a lease lasts as long."""
 
 DEEPEST = 8
 """Loops in loops: a path of more than eight turns is a mistake, and every level costs stack."""

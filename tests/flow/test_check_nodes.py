@@ -241,3 +241,23 @@ def test_a_var_is_a_plain_value():
     (problem,) = problems(f"vars: {{a: ['${{ inputs.x }}']}}\n{STEP}")
     assert "The var `a` holds an expression: vars are plain values." in problem
     assert problems(f"vars: {{a: {{b: [1, '$${{x}}']}}}}\n{STEP}") == []
+
+
+@pytest.mark.parametrize("key", ["retry: {attempts: 3}", "timeout: 1m"])
+def test_what_says_nothing_of_a_loop_is_refused_at_the_loop_and_taken_at_its_steps(key):
+    text = """flow: f
+steps:
+  each:
+    uses: foreach
+    LOOP
+    with: {over: [1, 2]}
+    steps:
+      a:
+        uses: set
+        BODY
+        with: {v: '${ item }'}
+"""
+    (problem,) = checked(text.replace("    LOOP\n", f"    {key}\n").replace("        BODY\n", "")).problems
+    assert (problem.line, problem.column) == (5, 5)
+    assert "says nothing of a loop" in problem.what
+    assert checked(text.replace("    LOOP\n", "").replace("BODY", key)).problems == ()

@@ -170,7 +170,7 @@ def test_a_mistake_in_the_flow_itself_is_named(text, where, sentence):
         ("{uses: set, name: 5}", "name", "`name` is a text, not 5."),
         ("{uses: set, with: null}", "with", "`with` is a map, not nothing."),
         ("{uses: set, timeout: 0s}", "timeout", "`timeout` must be longer than nothing."),
-        ("{uses: set, timeout: 20m}", "timeout", "`timeout` must be at most 15m."),
+        ("{uses: set, timeout: 20m}", "timeout", "`timeout` must be at most 4m."),
         (
             "{uses: set, effect: exactly_once}",
             "effect",

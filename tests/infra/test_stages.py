@@ -8,6 +8,9 @@ import pytest
 
 from chalicelib.adapters.aws.names import FUNCTIONS, Names
 from chalicelib.errors import SettingError
+from chalicelib.flow.reading_steps import LONGEST_TIMEOUT
+from chalicelib.wiring_aws import INVOCATION_SECONDS
+from chalicelib.worker.course import MARGIN_SECONDS
 from infra.stages import CONFIG, missing_files, policy_path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -82,3 +85,10 @@ def test_names_follow_the_division_of_the_world():
     assert china.queue_url == "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/penstock-dev-jobs"
     assert china.function_arn("tick") == "arn:aws-cn:lambda:cn-north-1:123456789012:function:penstock-dev-tick"
     assert Names.of("dev", "1", "us-gov-west-1").schedule_role.startswith("arn:aws-us-gov:iam::1:role/penstock-dev")
+
+
+def test_the_worker_is_over_before_its_function_is():
+    config = json.loads((ROOT / ".chalice/config.json").read_text())
+    timeout = config["stages"]["dev"]["lambda_functions"]["worker"]["lambda_timeout"]
+    assert timeout > INVOCATION_SECONDS
+    assert LONGEST_TIMEOUT.total_seconds() <= INVOCATION_SECONDS - MARGIN_SECONDS, "every attempt fits into one"

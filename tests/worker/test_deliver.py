@@ -14,18 +14,19 @@ from chalicelib.ports import Received
 from chalicelib.worker.budget import to_milliseconds
 from chalicelib.worker.deliver import Acknowledge, GiveBack, deliver
 from chalicelib.worker.listener import work_off
+from chalicelib.worker.tools import Settings
 from tests.worker.house import House, Watched, budget_of, run, statuses, urls
 
 
 def test_a_time_out_longer_than_an_invocation_is_cut_to_what_one_can_hold():
     async def story():
-        house = House()
+        house = House(settings=Settings(invocation_seconds=120))
         entered = await house.enter(
-            'flow: f\nsteps:\n  a: {uses: http.request, timeout: 15m, with: {method: POST, url: "https://api.example/a"}}\n'
+            'flow: f\nsteps:\n  a: {uses: http.request, timeout: 4m, with: {method: POST, url: "https://api.example/a"}}\n'
         )
         await house.drain(most=5)
         assert (await house.image(entered.execution)).status is Status.SUCCEEDED
-        assert house.http.sent[0].timeout_seconds == 820
+        assert house.http.sent[0].timeout_seconds == 100
 
     run(story())
 
@@ -41,7 +42,7 @@ def test_a_deadline_ends_what_waits_and_what_is_asked_and_runs_on_failure():
         house.http.answers["/hangs"] = hangs
         for step in (
             "{uses: wait, with: {for: 15m}}",
-            '{uses: http.request, timeout: 10m, with: {url: "https://api.example/hangs"}}',
+            '{uses: http.request, timeout: 4m, with: {url: "https://api.example/hangs"}}',
         ):
             began = house.clock.now()
             entered = await house.enter(
