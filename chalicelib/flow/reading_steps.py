@@ -21,7 +21,7 @@ RETRY_CLASS = re.compile(r"timeout|connect|[45]xx|[45]\d\d")
 _CLASSES = ("timeout", "connect", "4xx", "5xx", "429")
 MOST_ATTEMPTS = 100
 LONGEST_TIMEOUT = timedelta(minutes=4)
-"""An invocation of the queue's worker lasts five minutes (`.chalice/config.json`), and an attempt must fit into one, for
+"""An invocation of the queue's worker lasts five minutes (`.chalice/config.json`), and an attempt must fit into one:
 the same file runs on AWS and on a laptop. Longer invocations would make recovery slower: a lease lasts as long."""
 
 DEEPEST = 8
