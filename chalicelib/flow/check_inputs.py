@@ -7,10 +7,10 @@ from chalicelib.errors import ParameterError
 from chalicelib.flow.findings import Finding, did_you_mean, either, shown
 from chalicelib.flow.inputs import KINDS, fit_inputs
 from chalicelib.flow.model import FlowModel
-from chalicelib.flow.scanner import has_hole
+from chalicelib.flow.scanner import holds_hole
 from chalicelib.flow.values import Json, Pointer
 
-NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
+NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 SIZES = frozenset({"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"})
 TEXTS = frozenset({"title", "description", "format", "pattern", "widget"})
 KEYWORDS = (
@@ -40,7 +40,7 @@ def check_inputs(flow: FlowModel) -> Iterator[Finding]:
     for name, schema in flow.inputs.items():
         yield from _check_input(name, schema)
     for name, value in flow.variables.items():
-        if _holds_hole(value):
+        if holds_hole(value):
             what = f"The var `{name}` holds an expression: vars are plain values."
             yield Finding(("vars", name), what, "Write the value itself; a literal ${ is written $${.")
 
@@ -54,31 +54,48 @@ def _check_input(name: str, schema: Json) -> Iterator[Finding]:
         return
     mistakes = list(_check_schema(schema, at))
     yield from mistakes
-    if not mistakes and "default" in schema:
-        try:
-            fit_inputs({name: schema}, {name: schema["default"]})
-        except ParameterError as error:
-            what = error.problems[0].what
-            yield Finding((*at, "default"), f"The default does not fit. {what}", "Mend it, or the schema.")
+    if not mistakes:
+        yield from _check_defaults(schema, at)
+
+
+def _check_defaults(schema: Mapping[str, Json], pointer: Pointer) -> Iterator[Finding]:
+    """Holds every default against the schema it stands in, which is a good one."""
+    for at, one, _ in _parts(schema, pointer):
+        if isinstance(one, dict) and "default" in one:
+            try:
+                fit_inputs({"default": one}, {"default": one["default"]})
+            except ParameterError as error:
+                what = error.problems[0].what
+                yield Finding((*at, "default"), f"The default does not fit. {what}", "Mend it, or the schema.")
 
 
 def _check_schema(schema: Mapping[str, Json], pointer: Pointer) -> Iterator[Finding]:
+    for at, one, depth in _parts(schema, pointer):
+        if not isinstance(one, dict):
+            yield Finding(at, f"A schema is a map, not {shown(one)}.", "Write {type: string}.")
+        elif depth > DEEPEST:
+            yield Finding(at, f"A schema is at most {DEEPEST} levels deep.", "Describe the outer levels only.")
+        else:
+            for key, value in one.items():
+                yield from _check_keyword(key, value, (*at, key))
+
+
+def _parts(schema: Mapping[str, Json], pointer: Pointer) -> Iterator[tuple[Pointer, Json, int]]:
+    """A schema and those inside it, each with its depth; nothing below the first that is too deep."""
     waiting: list[tuple[Pointer, Json, int]] = [(pointer, dict(schema), 0)]
     while waiting:
         at, one, depth = waiting.pop()
-        if not isinstance(one, dict):
-            yield Finding(at, f"A schema is a map, not {shown(one)}.", "Write {type: string}.")
+        yield at, one, depth
+        if not isinstance(one, dict) or depth > DEEPEST:
             continue
-        if depth > DEEPEST:
-            yield Finding(at, f"A schema is at most {DEEPEST} levels deep.", "Describe the outer levels only.")
-            continue
-        for key, value in one.items():
-            yield from _check_keyword(key, value, (*at, key))
         properties = one.get("properties")
         if isinstance(properties, dict):
             waiting.extend(((*at, "properties", key), part, depth + 1) for key, part in properties.items())
-        inner = [key for key in ("items", "additionalProperties") if key in one and not isinstance(one[key], bool)]
-        waiting.extend(((*at, key), one[key], depth + 1) for key in inner)
+        if "items" in one:
+            waiting.append(((*at, "items"), one["items"], depth + 1))
+        others = one.get("additionalProperties", True)
+        if not isinstance(others, bool):
+            waiting.append(((*at, "additionalProperties"), others, depth + 1))
 
 
 def _check_keyword(key: str, value: Json, at: Pointer) -> Iterator[Finding]:
@@ -112,7 +129,9 @@ def _wanted(key: str, value: Json) -> str:
         return "" if isinstance(value, int) and is_number and value >= 0 else "a whole number from 0"
     if key in TEXTS:
         return "" if isinstance(value, str) else "a text"
-    if key in {"enum", "required", "examples"}:
+    if key == "required":
+        return "" if isinstance(value, list) and all(isinstance(one, str) for one in value) else "a list of names"
+    if key in {"enum", "examples"}:
         return "" if isinstance(value, list) and (value or key != "enum") else "a list with entries"
     if key == "optional":
         return "" if isinstance(value, bool) else "true or false"
@@ -127,13 +146,3 @@ def _check_pattern(value: Json, at: Pointer) -> Iterator[Finding]:
         yield Finding(at, f"`pattern` is a regular expression, not {shown(value)}.", "Write a text.")
     except (re.error, RecursionError, OverflowError):
         yield Finding(at, "`pattern` is no regular expression.", "Mend it, or leave it out.")
-
-
-def _holds_hole(value: Json) -> bool:
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str) and has_hole(one):
-            return True
-        waiting.extend(one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
-    return False

@@ -5,14 +5,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeAlias, cast
 
 from chalicelib.errors import PenstockError
-from chalicelib.flow.check_parameters import check_parameters, needs_expression
+from chalicelib.flow.check_parameters import check_parameters, is_whole_expression, needs_expression
 from chalicelib.flow.elsewhere import instead_of_node
-from chalicelib.flow.entries import Catalogue, Entry, entry_of, find_entry, ports_of, schema_of
+from chalicelib.flow.entries import Catalogue, Entry, entry_of, find_entry, ports_of, property_schemas, schema_of
 from chalicelib.flow.findings import Finding, did_you_mean, either, shown
 from chalicelib.flow.model import COMMON_PORTS, IDENTIFIER, RESERVED, FlowModel, StepModel, TriggerModel
 from chalicelib.flow.reading import TRIGGER_KEYS
 from chalicelib.flow.reading_steps import STEP_KEYS
-from chalicelib.flow.scanner import has_hole
+from chalicelib.flow.scanner import has_hole, holds_hole
 from chalicelib.flow.sources import scopes_of
 from chalicelib.flow.spots import FAILURE_NAMES
 from chalicelib.flow.values import Json, Pointer
@@ -61,16 +61,12 @@ def misplaced(flow: FlowModel, catalogue: Catalogue) -> Iterator[Finding]:
 
 
 def _misplaced_in(one: StepModel | TriggerModel, entry: Entry) -> list[str]:
-    properties = schema_of(entry).get("properties")
     own = TRIGGER_KEYS if isinstance(one, TriggerModel) else STEP_KEYS
-    return [key for key in one.data if key not in own and isinstance(properties, dict) and key in properties]
+    return [key for key in one.data if key not in own and key in property_schemas(entry)]
 
 
 def _check_step(step: StepModel, catalogue: Catalogue, build: Build | None) -> Iterator[Finding]:
-    if "if" in step.data and not isinstance(step.data["if"], bool):
-        value = step.data["if"]
-        if not isinstance(value, str) or not _is_one_expression(value):
-            yield needs_expression((*step.pointer, "if"), "if", value)
+    yield from _check_if(step)
     if not step.uses:
         return
     entry = _entry(step.uses, step.pointer, catalogue)
@@ -92,18 +88,11 @@ def _check_step(step: StepModel, catalogue: Catalogue, build: Build | None) -> I
         yield from _check_cases(step, source)
 
 
-def _is_one_expression(value: str) -> bool:
-    text = value.strip()
-    return has_hole(text) and text.startswith("${") and text == value and _closes_at_end(text)
-
-
-def _closes_at_end(text: str) -> bool:
-    from chalicelib.flow.scanner import NotClosed, scan
-
-    try:
-        return len(scan(text)) == 1
-    except NotClosed:
-        return True  # said elsewhere, at the place
+def _check_if(one: StepModel | TriggerModel) -> Iterator[Finding]:
+    """An `if` is true, false, or one expression."""
+    value = one.data.get("if", True)
+    if not isinstance(value, bool) and not (isinstance(value, str) and is_whole_expression(value)):
+        yield needs_expression((*one.pointer, "if"), "if", value)
 
 
 def _entry(uses: str, pointer: Pointer, catalogue: Catalogue) -> Entry | Finding:
@@ -133,7 +122,7 @@ def _check_use(one: StepModel | TriggerModel, entry: Entry, build: Build | None)
     beside = _misplaced_in(one, entry)
     mistakes = list(check_parameters(one.parameters, schema_of(entry), one.pointer, one.uses, beside))
     yield from mistakes
-    if build is not None and is_built and not mistakes and not beside and not _holds_expression(one.parameters):
+    if build is not None and is_built and not mistakes and not beside and not holds_hole(one.parameters):
         yield from _try(one, build)
 
 
@@ -205,11 +194,8 @@ def _check_names(step: StepModel, around: tuple[str, ...], flow: FlowModel) -> I
 def _check_trigger(
     trigger: TriggerModel, flow: FlowModel, catalogue: Catalogue, schemes: Collection[str], build: Build | None
 ) -> Iterator[Finding]:
-    if "if" in trigger.data and not isinstance(trigger.data["if"], bool):
-        value = trigger.data["if"]
-        if not isinstance(value, str) or not _is_one_expression(value):
-            yield needs_expression((*trigger.pointer, "if"), "if", value)
-    if "dedupe" in trigger.data and not _holds_expression(trigger.data["dedupe"]):
+    yield from _check_if(trigger)
+    if "dedupe" in trigger.data and not holds_hole(trigger.data["dedupe"]):
         at = (*trigger.pointer, "dedupe")
         yield Finding(
             at, f"`dedupe` is an expression, not {shown(trigger.data['dedupe'])}.", 'Write "${ trigger.body.id }".'
@@ -277,17 +263,3 @@ def _check_respond(trigger: TriggerModel, flow: FlowModel, catalogue: Catalogue)
             else "Write respond: result."
         )
         yield Finding((*trigger.pointer, "respond"), what, do)
-
-
-def _holds_expression(value: Json | Mapping[str, Json]) -> bool:
-    waiting: list[Json | Mapping[str, Json]] = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            if has_hole(one):
-                return True
-        elif isinstance(one, Mapping):
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
-    return False

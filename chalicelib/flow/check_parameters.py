@@ -80,7 +80,7 @@ def fits(fit: Fit) -> Iterator[Finding]:
     waiting = [fit]
     while waiting:
         one = waiting.pop()
-        if isinstance(one.value, str) and _is_whole(one.value):
+        if isinstance(one.value, str) and is_whole_expression(one.value):
             if one.schema.get("x-place") == "literal":
                 yield Finding(one.pointer, f"`{one.name}` takes no expression.", "Write the value itself.")
             continue
@@ -338,7 +338,7 @@ def _parts(fit: Fit) -> list[Fit]:
     return [Fit((*fit.pointer, key), key, part, properties.get(key, fallback)) for key, part in value.items()]
 
 
-def _is_whole(text: str) -> bool:
+def is_whole_expression(text: str) -> bool:
     """Whether a text is one expression and nothing else; one that is not closed is another check's."""
     if not has_hole(text):
         return False

@@ -64,14 +64,10 @@ def zone_of(name: str) -> tzinfo:
             return timezone(-span if sign == "-" else span)
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError
-        raise _unknown_zone(name) from error
-    except KeyError as error:
-        raise _unknown_zone(name) from error
-
-
-def _unknown_zone(name: str) -> ExpressionError:
-    return ExpressionError(f"There is no time zone `{name[:60]}`.  ->  Write one such as Europe/Berlin, UTC or +01:00.")
+    except (OSError, ValueError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise ExpressionError(
+            f"There is no time zone `{name[:60]}`.  ->  Write one such as Europe/Berlin, UTC or +01:00."
+        ) from error
 
 
 def read_time(value: Json, zone: tzinfo) -> datetime:

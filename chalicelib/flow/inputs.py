@@ -90,10 +90,15 @@ class _Fitting:
                 return MISSING
             return self.value(schema, value, where)
         if "default" in schema:
-            return schema["default"]
+            return self.default(schema, where)
         if schema.get("optional") is not True:
             self.refuse(where, "It is missing.", f"Give {_wanted(schema)}.")
         return MISSING
+
+    def default(self, schema: Mapping[str, Json], where: str) -> Json:
+        """The default, converted as a given value would be. Null stays null: so an optional input can be there."""
+        default = schema["default"]
+        return None if default is None else self.value(schema, default, where)
 
     def value(self, schema: Mapping[str, Json], value: Json, where: str) -> Json:
         """A value in its kind; as given, and a problem kept, where it does not fit."""
@@ -113,22 +118,26 @@ class _Fitting:
         return fitted
 
     def _object(self, schema: Mapping[str, Json], value: dict[str, Json], where: str) -> dict[str, Json]:
-        properties = schema.get("properties")
-        if not isinstance(properties, dict):
-            return value
-        needed = schema.get("required")
+        known, needed, others = (schema.get(key) for key in ("properties", "required", "additionalProperties"))
+        properties = known if isinstance(known, dict) else {}
         fitted = dict(value)
         for name, inner in properties.items():
-            at, one = f"{where}.{name}", inner if isinstance(inner, dict) else {}
+            one = inner if isinstance(inner, dict) else {}
             if name in value:
-                fitted[name] = self.value(one, value[name], at)
+                fitted[name] = self.value(one, value[name], f"{where}.{name}")
             elif "default" in one:
-                fitted[name] = one["default"]
-            elif isinstance(needed, list) and name in needed:
-                self.refuse(at, "It is missing.", f"Give {_wanted(one)}.")
-        if schema.get("additionalProperties") is False:
-            for name in value.keys() - properties.keys():
-                self.refuse(f"{where}.{name[:60]}", f"There is no such field.{did_you_mean(name, properties)}")
+                fitted[name] = self.default(one, f"{where}.{name}")
+        for name in needed if isinstance(needed, list) else ():
+            if isinstance(name, str) and name not in fitted:
+                one = properties.get(name)
+                wanted = _wanted(one if isinstance(one, dict) else {})
+                self.refuse(f"{where}.{name}", "It is missing.", f"Give {wanted}.")
+        for name in (one for one in value if one not in properties):
+            at = f"{where}.{name[:60]}"
+            if others is False:
+                self.refuse(at, f"There is no such field.{did_you_mean(name, properties)}")
+            elif isinstance(others, dict):
+                fitted[name] = self.value(others, value[name], at)
         return fitted
 
 

@@ -10,7 +10,7 @@ it.
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Final, TypeAlias, TypeGuard
+from typing import Final, TypeAlias
 
 from chalicelib.flow.values import Json
 
@@ -26,11 +26,6 @@ class Missing(Enum):
 
 MISSING: Final = Missing.MISSING
 """A value that is not there. Null is one that is."""
-
-
-def is_missing(value: Json | Missing) -> TypeGuard[Missing]:
-    """Whether there is nothing; null is something."""
-    return value is MISSING
 
 
 def walk(path: Path, scope: Mapping[str, Json]) -> Json | Missing:

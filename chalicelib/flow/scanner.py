@@ -1,8 +1,10 @@
 """Finds the expressions in a text: `${ ... }` is one, `$${` is a literal `${`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chalicelib.flow.tokens import tokens
+from chalicelib.flow.values import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,17 @@ def has_hole(text: str) -> bool:
         if opening == position or text[opening - 1] != "$":
             return True
         position = opening + 2
+    return False
+
+
+def holds_hole(value: Json | Mapping[str, Json]) -> bool:
+    """Say whether an expression, closed or not, stands in any text of a value; keys do not count."""
+    waiting: list[Json | Mapping[str, Json]] = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str) and has_hole(one):
+            return True
+        waiting.extend(one.values() if isinstance(one, Mapping) else one if isinstance(one, list) else ())
     return False
 
 

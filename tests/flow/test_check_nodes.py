@@ -228,6 +228,12 @@ def test_one_name_for_an_input_and_a_step_is_a_warning():
         ("{type: string, minLength: x}", '`minLength` is a whole number from 0, not the text "x".'),
         ("{type: number, default: x}", "The default does not fit. It is text, and a number is needed."),
         ("{type: array, items: string}", 'A schema is a map, not the text "string".'),
+        ("{type: array, items: false}", "A schema is a map, not false."),
+        ("{type: object, required: [1]}", "`required` is a list of names, not a list."),
+        (
+            "{type: object, properties: {b: {type: integer, default: zz}}}",
+            "The default does not fit. It is text, and a",
+        ),
         ("{type: object, properties: {b: {type: x}}}", "`type` is string, number, integer"),
         ("{enum: []}", "`enum` is a list with entries, not a list."),
     ],

@@ -114,6 +114,40 @@ def test_what_is_not_declared_can_be_left_out():
     assert fit_inputs(declared, {"b": 1, "a": "2"}, drop_unknown=True) == {"a": 2}
 
 
+@pytest.mark.parametrize(
+    ("schema", "fitted"),
+    [
+        ({"type": "number", "default": "5"}, 5),
+        ({"type": "integer", "default": 5.0}, 5),
+        ({"type": "string", "default": 5}, "5"),
+        ({"type": "string", "optional": True, "default": None}, None),
+        ({"type": "object", "default": {}, "properties": {"a": {"type": "number", "default": "5"}}}, {"a": 5}),
+    ],
+)
+def test_a_default_is_converted_as_a_given_value_would_be(schema, fitted):
+    result = fit_inputs({"x": schema}, {})
+    assert result == {"x": fitted}
+    assert type(result["x"]) is type(fitted)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "problems"),
+    [
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, {"a": "x"}, [("inputs.x.a", "It is text, and a whole number is needed.")]),
+        ({"type": "object", "additionalProperties": False}, {"b": 1, "a": 2}, [("inputs.x.b", "There is no such field."), ("inputs.x.a", "There is no such field.")]),
+        ({"type": "object", "required": ["a"]}, {}, [("inputs.x.a", "It is missing.")]),
+        ({"type": "object", "properties": {"a": {}}, "required": ["a", "b"]}, {"a": 1}, [("inputs.x.b", "It is missing.")]),
+    ],
+)  # fmt: skip
+def test_an_objects_fields_are_held_against_every_keyword(schema, value, problems):
+    assert refused({"x": schema}, {"x": value}) == problems
+
+
+def test_further_fields_are_converted_too():
+    schema = {"type": "object", "additionalProperties": {"type": "integer"}}
+    assert fit_inputs({"x": schema}, {"x": {"a": "1", "b": 2}}) == {"x": {"a": 1, "b": 2}}
+
+
 def test_defaults_and_optional_inputs_may_be_left_out():
     declared = {"a": {"type": "string", "default": "x"}, "b": {"type": "number", "optional": True}}
     assert fit_inputs(declared, {}) == {"a": "x"}
