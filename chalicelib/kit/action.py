@@ -1,7 +1,7 @@
 """What a node is: an Action, a Control or a Trigger, with its parameters as its fields."""
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -120,13 +120,3 @@ class Trigger(BaseModel):
 
 
 Node: TypeAlias = type[Action] | type[Control] | type[Trigger]
-
-
-@dataclass(frozen=True, slots=True)
-class Documented:
-    """A node's documentation, as the catalogue holds it."""
-
-    title: str
-    summary: str
-    body: str
-    fields: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -12,7 +12,9 @@ _BRACES = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _HOST_PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.?")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_SCHEMES: Final = frozenset({"http", "https"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ONLY_HTTP: Final = "only http and https addresses can be called"
 _SAFE: Final = "/:?[]@!$&'()*+,;=%~-._"
 """What may stand in a path or query as it is (RFC 3986, appendix A), and `%` of what is encoded already."""
 
@@ -94,6 +96,13 @@ def is_absolute(path: str) -> bool:
     return _ABSOLUTE.match(path.lstrip(" ")) is not None
 
 
+def of_known_scheme(path: str) -> str:
+    """A request's path as it is; ValueError for an address of its own that is neither http nor https."""
+    if is_absolute(path) and path.lstrip(" ").partition(":")[0].lower() not in _SCHEMES:
+        raise ValueError(_ONLY_HTTP)
+    return path
+
+
 def joined(base_url: str, path: str, query: str = "") -> str:
     """A whole, checked http or https address; ParameterError where it is none.
 
@@ -134,8 +143,8 @@ def _checked(url: str) -> str:
     except ValueError as error:
         raise ParameterError("with.url: is not an address; its host or port cannot be read") from error
     scheme = parts.scheme.lower()
-    if scheme not in {"http", "https"}:
-        raise ParameterError("with.url: only http and https addresses can be called")
+    if scheme not in _SCHEMES:
+        raise ParameterError(f"with.url: {_ONLY_HTTP}")
     if "@" in parts.netloc:
         raise ParameterError("with.url: has a user name or password in it; use a credential instead")
     if "\\" in parts.netloc or not host:

@@ -1,9 +1,9 @@
-"""What the nodes for AWS share: regions, errors as AWS writes them, its XML, its message attributes."""
+"""What the nodes for AWS share: regions, errors as AWS writes them, its XML, its messages."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from html import unescape
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from pydantic import Field
@@ -11,8 +11,9 @@ from pydantic import Field
 from chalicelib.errors import StepFailedError
 from chalicelib.kit.address import scalar_text
 from chalicelib.kit.answers import as_object
+from chalicelib.kit.encode import json_bytes
 from chalicelib.kit.judge import own_words
-from chalicelib.kit.values import Json, Response
+from chalicelib.kit.values import Ask, GetMoment, Json, Moment, Response
 
 Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d{1,2}$")]
 """An AWS region, such as `eu-central-1`."""
@@ -51,6 +52,19 @@ def xml_of(response: Response) -> Element:
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
     return root
+
+
+def message_text(message: Json) -> str:
+    """A message as SQS and SNS carry it: text as it is, anything else as JSON."""
+    return message if isinstance(message, str) else json_bytes(message).decode()
+
+
+def deduplication_id_of(given: str | None, *, is_fifo: bool) -> Generator[Ask, Any, str | None]:
+    """The deduplication id given; without one, a FIFO queue or topic gets the step's own, the same at every attempt."""
+    if given is not None or not is_fifo:
+        return given
+    moment: Moment = yield GetMoment()
+    return moment.seed.hex()
 
 
 def message_attributes(attributes: Mapping[str, Json]) -> dict[str, dict[str, str]]:

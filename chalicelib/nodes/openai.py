@@ -1,6 +1,7 @@
 """OpenAI, and every service that speaks its chat completions."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,6 +17,14 @@ OPENAI = Service(
     credential="bearer",
     docs="https://platform.openai.com/docs/api-reference/chat/create",
 )
+
+_CITY: Final[Mapping[str, Json]] = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+"""The shape of the example's answer."""
 
 
 class Message(BaseModel):
@@ -77,12 +86,7 @@ class Chat(Action):
             given={
                 "model": "gpt-5.4-mini",
                 "prompt": "Where is Ann from? Ann lives in Ulm.",
-                "schema": {
-                    "type": "object",
-                    "properties": {"city": {"type": "string"}},
-                    "required": ["city"],
-                    "additionalProperties": False,
-                },
+                "schema": _CITY,
             },
             sends=(
                 Request(
@@ -96,12 +100,7 @@ class Chat(Action):
                             "json_schema": {
                                 "name": "answer",
                                 "strict": True,
-                                "schema": {
-                                    "type": "object",
-                                    "properties": {"city": {"type": "string"}},
-                                    "required": ["city"],
-                                    "additionalProperties": False,
-                                },
+                                "schema": _CITY,
                             },
                         },
                     },

@@ -7,11 +7,10 @@ from pydantic import Field, model_validator
 from chalicelib.errors import StepFailedError
 from chalicelib.kit.action import Action, Conversation, Example
 from chalicelib.kit.answers import as_object
-from chalicelib.kit.aws import Region, aws_error, message_attributes, xml_of
-from chalicelib.kit.encode import json_bytes
+from chalicelib.kit.aws import Region, aws_error, deduplication_id_of, message_attributes, message_text, xml_of
 from chalicelib.kit.fields import AnyObject, Anything
 from chalicelib.kit.service import Service
-from chalicelib.kit.values import GetMoment, Json, Moment, Request, Response
+from chalicelib.kit.values import Json, Request, Response
 
 SNS = Service(
     "Amazon SNS",
@@ -108,17 +107,14 @@ class Publish(Action):
 
     def run(self) -> Conversation:
         """Publish it."""
-        deduplication_id = self.deduplication_id
-        if self._is_fifo and deduplication_id is None:
-            moment: Moment = yield GetMoment()
-            deduplication_id = moment.seed.hex()
+        deduplication_id = yield from deduplication_id_of(self.deduplication_id, is_fifo=self._is_fifo)
         form: dict[str, Json] = {
             "Action": "Publish",
             "Version": "2010-03-31",
             "TopicArn": self.topic_arn,
             "TargetArn": self.target_arn,
             "PhoneNumber": self.phone_number,
-            "Message": self.message if isinstance(self.message, str) else json_bytes(self.message).decode(),
+            "Message": message_text(self.message),
             "Subject": self.subject,
             "MessageStructure": "json" if self.per_protocol else None,
             "MessageGroupId": self.group_id,

@@ -7,11 +7,10 @@ from pydantic import Field, model_validator
 
 from chalicelib.kit.action import Action, Conversation, Example
 from chalicelib.kit.answers import json_of
-from chalicelib.kit.aws import Region, aws_error, message_attributes
-from chalicelib.kit.encode import json_bytes
+from chalicelib.kit.aws import Region, aws_error, deduplication_id_of, message_attributes, message_text
 from chalicelib.kit.fields import AnyObject, Anything
 from chalicelib.kit.service import Service
-from chalicelib.kit.values import GetMoment, Json, Moment, Request, Response
+from chalicelib.kit.values import Json, Request, Response
 
 SQS = Service(
     "Amazon SQS",
@@ -93,13 +92,10 @@ class SendMessage(Action):
 
     def run(self) -> Conversation:
         """Send it."""
-        deduplication_id = self.deduplication_id
-        if self._is_fifo and deduplication_id is None:
-            moment: Moment = yield GetMoment()
-            deduplication_id = moment.seed.hex()
+        deduplication_id = yield from deduplication_id_of(self.deduplication_id, is_fifo=self._is_fifo)
         message: dict[str, Json] = {
             "QueueUrl": self.queue_url,
-            "MessageBody": self.body if isinstance(self.body, str) else json_bytes(self.body).decode(),
+            "MessageBody": message_text(self.body),
             "DelaySeconds": self.delay_seconds,
             "MessageAttributes": message_attributes(self.attributes) if self.attributes else None,
             "MessageGroupId": self.group_id,

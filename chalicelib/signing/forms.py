@@ -3,7 +3,7 @@
 Both algorithms (SigV4, SigV4a) sign these; they differ in the scope, in the region set and in the last step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -21,6 +21,7 @@ from chalicelib.signing.canonical import (
     encoded_once,
     payload_hash_of,
     read_address,
+    text_hash,
 )
 
 # A presigned URL lives at most seven days (AWS General Reference, "Query string authentication").
@@ -83,6 +84,61 @@ class PresignedUrl(NamedTuple):
     def __repr__(self) -> str:
         """Without the texts: whoever holds the URL may use it."""
         return f"PresignedUrl(signature={self.signature})"
+
+
+class Signer(NamedTuple):
+    """One identity, time and algorithm: what the two algorithms differ in.
+
+    Attributes:
+        algorithm: as it is written in the Authorization header.
+        keys: whose request it is.
+        stamp: the time as `timestamp` writes it.
+        scope: where and when the signature counts.
+        region_set: the regions it counts in, where the scope names none; else empty.
+        sign: the signature of a string to sign, in hexadecimal.
+    """
+
+    algorithm: str
+    keys: AwsKeys
+    stamp: str
+    scope: str
+    region_set: str
+    sign: Callable[[str], str]
+
+    @property
+    def credential(self) -> str:
+        """Who signs, and for what."""
+        return f"{self.keys.access_key_id}/{self.scope}"
+
+    def string_to_sign(self, canonical: str) -> str:
+        """The string to sign of a canonical request (AWS General Reference, "Create a string to sign")."""
+        return f"{self.algorithm}\n{self.stamp}\n{self.scope}\n{text_hash(canonical)}"
+
+
+def signed_headers(plain: Plain, rules: Rules, signer: Signer) -> SignedHeaders:
+    """Sign a request in its headers, keeping the texts on the way."""
+    canonical, names, send = header_form(plain, signer.stamp, signer.keys.session_token, signer.region_set, rules)
+    string = signer.string_to_sign(canonical)
+    signature = signer.sign(string)
+    claim = f"{signer.algorithm} Credential={signer.credential}, SignedHeaders={names}, Signature={signature}"
+    send.append(("Authorization", claim))
+    return SignedHeaders(canonical, string, signature, send)
+
+
+def signed_url(plain: Plain, rules: Rules, expires_seconds: int, signer: Signer) -> PresignedUrl:
+    """Sign a request in its URL, keeping the texts on the way."""
+    claims = QueryClaims(
+        signer.algorithm,
+        signer.credential,
+        signer.stamp,
+        expires_seconds,
+        signer.keys.session_token,
+        signer.region_set,
+    )
+    canonical, url = query_form(plain, claims, rules)
+    string = signer.string_to_sign(canonical)
+    signature = signer.sign(string)
+    return PresignedUrl(canonical, string, signature, f"{url}&X-Amz-Signature={signature}")
 
 
 def header_form(

@@ -6,20 +6,20 @@ URL are remembered. The URL is never changed: send it byte for byte as it was gi
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from hmac import digest
 from typing import Final
 
-from chalicelib.signing.canonical import PayloadHash, Rules, rules_for, text_hash
+from chalicelib.signing.canonical import PayloadHash, Rules, rules_for
 from chalicelib.signing.forms import (
     AwsKeys,
     Plain,
     PresignedUrl,
-    QueryClaims,
     SignedHeaders,
-    header_form,
-    query_form,
+    Signer,
+    signed_headers,
+    signed_url,
     timestamp,
 )
 
@@ -60,14 +60,7 @@ def header_signature(
     plain: Plain, rules: Rules, *, keys: AwsKeys, region: str, service: str, now: datetime
 ) -> SignedHeaders:
     """Sign a request in its headers under explicit rules, keeping the texts on the way; see `sign_headers`."""
-    stamp = timestamp(now)
-    canonical, names, send = header_form(plain, stamp, keys.session_token, "", rules)
-    scope = credential_scope(stamp, region, service)
-    string = f"{ALGORITHM}\n{stamp}\n{scope}\n{text_hash(canonical)}"
-    signature = sign_text(string, keys, stamp, region, service)
-    credential = f"{keys.access_key_id}/{scope}"
-    send.append(("Authorization", f"{ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"))
-    return SignedHeaders(canonical, string, signature, send)
+    return signed_headers(plain, rules, _signer(keys, region, service, now))
 
 
 def presign(  # noqa: PLR0913 - the parts of a request and of a signature, each once
@@ -100,14 +93,15 @@ def presigned_url(
     plain: Plain, rules: Rules, expires_seconds: int, *, keys: AwsKeys, region: str, service: str, now: datetime
 ) -> PresignedUrl:
     """Sign a request in its URL under explicit rules, keeping the texts on the way; see `presign`."""
+    return signed_url(plain, rules, expires_seconds, _signer(keys, region, service, now))
+
+
+def _signer(keys: AwsKeys, region: str, service: str, now: datetime) -> Signer:
     stamp = timestamp(now)
     scope = credential_scope(stamp, region, service)
-    credential = f"{keys.access_key_id}/{scope}"
-    claims = QueryClaims(ALGORITHM, credential, stamp, expires_seconds, keys.session_token)
-    canonical, url = query_form(plain, claims, rules)
-    string = f"{ALGORITHM}\n{stamp}\n{scope}\n{text_hash(canonical)}"
-    signature = sign_text(string, keys, stamp, region, service)
-    return PresignedUrl(canonical, string, signature, f"{url}&X-Amz-Signature={signature}")
+    return Signer(
+        ALGORITHM, keys, stamp, scope, "", partial(sign_text, keys=keys, stamp=stamp, region=region, service=service)
+    )
 
 
 def sign_policy(policy: str, *, keys: AwsKeys, region: str, now: datetime, service: str = "s3") -> str:

@@ -5,21 +5,21 @@ on the first signature only. Signatures are deterministic (RFC 6979), so that no
 """
 
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from hmac import digest
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.errors import SigningError
-from chalicelib.signing.canonical import EMPTY_HASH, Rules, canonical_headers, text_hash
+from chalicelib.signing.canonical import EMPTY_HASH, Rules, canonical_headers
 from chalicelib.signing.forms import (
     AwsKeys,
     Plain,
     PresignedUrl,
-    QueryClaims,
     SignedHeaders,
-    header_form,
-    query_form,
+    Signer,
+    signed_headers,
+    signed_url,
     timestamp,
 )
 
@@ -39,28 +39,20 @@ def header_signature(
     plain: Plain, rules: Rules, *, keys: AwsKeys, region_set: str, service: str, now: datetime
 ) -> SignedHeaders:
     """Sign a request in its headers for every region that the set names (`us-east-1,eu-*`, or `*`)."""
-    stamp = timestamp(now)
-    canonical, names, send = header_form(plain, stamp, keys.session_token, region_set, rules)
-    scope = credential_scope(stamp, service)
-    string = f"{ALGORITHM}\n{stamp}\n{scope}\n{text_hash(canonical)}"
-    signature = sign_text(string, keys)
-    credential = f"{keys.access_key_id}/{scope}"
-    send.append(("Authorization", f"{ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"))
-    return SignedHeaders(canonical, string, signature, send)
+    return signed_headers(plain, rules, _signer(keys, region_set, service, now))
 
 
 def presigned_url(
     plain: Plain, rules: Rules, expires_seconds: int, *, keys: AwsKeys, region_set: str, service: str, now: datetime
 ) -> PresignedUrl:
     """Sign a request in its URL for every region that the set names."""
+    return signed_url(plain, rules, expires_seconds, _signer(keys, region_set, service, now))
+
+
+def _signer(keys: AwsKeys, region_set: str, service: str, now: datetime) -> Signer:
     stamp = timestamp(now)
     scope = credential_scope(stamp, service)
-    credential = f"{keys.access_key_id}/{scope}"
-    claims = QueryClaims(ALGORITHM, credential, stamp, expires_seconds, keys.session_token, region_set)
-    canonical, url = query_form(plain, claims, rules)
-    string = f"{ALGORITHM}\n{stamp}\n{scope}\n{text_hash(canonical)}"
-    signature = sign_text(string, keys)
-    return PresignedUrl(canonical, string, signature, f"{url}&X-Amz-Signature={signature}")
+    return Signer(ALGORITHM, keys, stamp, scope, region_set, partial(sign_text, keys=keys))
 
 
 def chunk_text(stamp: str, service: str, previous: str, data: bytes) -> str:

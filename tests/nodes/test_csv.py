@@ -79,6 +79,16 @@ def test_rows_without_a_header_must_be_of_one_width_too() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "line", "name"), [("column_3,b\n1,2,3\n", 2, "column_3"), ("a,column_4\n1,2\n1,2,3,4\n", 3, "column_4")]
+)
+def test_a_cell_too_many_takes_no_other_columns_name(text: str, line: int, name: str) -> None:
+    message = failure(ran(Parse, text=text, ragged="fill"))
+    assert f"Line {line} has a cell too many" in message
+    assert f"`{name}`" in message
+    assert ran(Parse, text="column_3,b\n1,2\n3\n", ragged="fill")[1] == {"column_3": "3", "b": None}
+
+
+@pytest.mark.parametrize(
     ("cell", "value"),
     [
         ("12", 12),

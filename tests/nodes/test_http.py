@@ -106,6 +106,19 @@ def test_what_makes_no_sense_is_refused_before_anything_is_sent(parameters: dict
         node(**parameters)
 
 
+@pytest.mark.parametrize("node_type", ["http.request", "http.download"])
+@pytest.mark.parametrize("url", ["ftp://a.example/x", " FILE:///etc/passwd", "localhost:8080/x"])
+def test_an_address_of_another_scheme_is_refused_when_it_is_written(node_type: str, url: str) -> None:
+    with pytest.raises(ParameterError, match=r"with\.url: only http and https addresses can be called"):
+        node(node_type, url=url)
+
+
+@pytest.mark.parametrize("node_type", ["http.request", "http.download"])
+@pytest.mark.parametrize("url", ["/things", "things?at=10:30", "", "HTTPS://a.example/x", " http://a.example/x"])
+def test_paths_and_http_addresses_of_any_writing_are_taken(node_type: str, url: str) -> None:
+    assert node(node_type, url=url).model_dump()["url"] == url
+
+
 def test_half_a_character_is_refused() -> None:
     with pytest.raises(ParameterError):
         node(method="POST", text="\ud800")

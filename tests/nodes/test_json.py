@@ -46,6 +46,7 @@ def test_what_is_written_is_read_as_the_same(value: Any, indent: int, sort_keys:
         ("", "line 1, column 1"),
         ("{'a': 1}", "line 1, column 2"),
         ('{"a": 1,\n}', "line 2, column 1"),
+        ("[1, \t\r\n  ]", "line 2, column 3"),
         ("NaN", "NaN is not JSON"),
         ("[-Infinity]", "-Infinity is not JSON"),
         ("1e999", "too large"),

@@ -161,6 +161,15 @@ def test_a_replacement_that_grows_beyond_measure_is_refused(how: dict[str, Any])
         ran(Replace, text="a" * 10_000, replacement="x" * (LONGEST_RESULT // 9_000), **how)
 
 
+@pytest.mark.parametrize("how", [{"find": "a"}, {"pattern": "a"}, {"find": "A", "flags": ["ignore_case"]}])
+def test_only_what_is_replaced_counts_towards_the_limit(how: dict[str, Any]) -> None:
+    long = "x" * (LONGEST_RESULT // 2)
+    assert ran(Replace, text="aaa", replacement=long, first_only=True, **how) == long + "aa"
+    assert ran(Replace, text="bbb", replacement=long * 3, first_only=True, **how) == "bbb"
+    with pytest.raises(ParameterError, match="more than"):
+        ran(Replace, text="a", replacement=long * 3, first_only=True, **how)
+
+
 @given(st.text(alphabet="ab,", max_size=20), st.integers(1, 5))
 def test_split_at_a_separator_and_at_a_pattern_agree_and_join_undoes_them(text: str, limit: int) -> None:
     assert ran(Split, text=text, pattern=",") == text.split(",") == ran(Split, text=text)

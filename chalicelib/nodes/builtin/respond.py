@@ -10,11 +10,6 @@ from chalicelib.kit.headers import checked_headers, header_text
 from chalicelib.kit.values import Json, Moment, Outcome, Succeeded
 
 
-def _sendable(headers: dict[str, Any]) -> dict[str, str]:
-    """Headers that may be sent."""
-    return checked_headers(headers)
-
-
 def _plain(text: str) -> str:
     """A header's value."""
     return header_text("content-type", text)
@@ -59,7 +54,7 @@ class Respond(Control):
 
     status: Annotated[int, Field(ge=200, le=599)] = 200
     """The status code."""
-    headers: Annotated[dict[str, Any], AfterValidator(_sendable)] = {}
+    headers: Annotated[dict[str, Any], AfterValidator(checked_headers)] = {}
     """Further headers, by name."""
     json_: Anything = Field(default=None, alias="json")
     """The body as JSON: any value."""

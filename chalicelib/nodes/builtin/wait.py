@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from chalicelib.errors import NotBuiltYetError, ParameterError
+from chalicelib.flow.dates import iso
 from chalicelib.kit.action import Control, Example
 from chalicelib.kit.fields import Duration
 from chalicelib.kit.values import Moment, Outcome, Succeeded, Waits
@@ -16,14 +17,14 @@ LONGEST: Final = timedelta(minutes=15)
 
 
 def read_time(text: str, zone: str) -> datetime:
-    """A moment written as ISO 8601: with an offset, or in the zone; a bare date is its midnight."""
+    """A moment in UTC, written as ISO 8601: with an offset, or in the zone; a bare date is its midnight."""
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the offset may lead beyond the years 1 to 9999
         raise ParameterError(
             "with.until: is not a time; write ISO 8601, such as 2026-11-20T09:00 or 2026-11-20"
         ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
 
 
 class Wait(Control):
@@ -65,8 +66,7 @@ class Wait(Control):
     def decide(self, moment: Moment) -> Outcome:
         """When to go on, counted from the step's own time."""
         until = moment.now + self.for_ if self.for_ is not None else read_time(self.until or "", moment.zone)
-        until = until.astimezone(UTC)
-        value = {"until": f"{until:%Y-%m-%dT%H:%M:%S}.{until.microsecond // 1000:03d}Z"}
+        value = {"until": iso(until)}
         if until <= moment.now:
             return Succeeded(value)
         if until - moment.now > LONGEST:

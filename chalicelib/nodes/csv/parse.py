@@ -104,6 +104,11 @@ class Parse(Action):
         row: dict[str, Json] = dict.fromkeys(names)
         for index, cell in enumerate(cells):
             name = names[index] if index < len(names) else f"column_{index + 1}"
+            if index >= len(names) and name in row:
+                raise _LineError(
+                    f"Line {line} has a cell too many, and `{name}`, as it would be called, is a column already. "
+                    "Give `columns` names of their own."
+                )
             row[name] = self._cell(cell, name, line)
         return row
 

@@ -8,11 +8,9 @@ from chalicelib.kit import values
 from chalicelib.kit.action import Action, Conversation, Example
 from chalicelib.kit.answers import file_name, media_type
 from chalicelib.kit.fields import AnyObject
-from chalicelib.kit.service import Service
 from chalicelib.kit.values import PutFile, Response
 from chalicelib.nodes.http.redirects import STATUSES, followed
-
-HTTP = Service("HTTP", credential="any", docs="https://www.rfc-editor.org/rfc/rfc9110")
+from chalicelib.nodes.http.service import HTTP, Url
 
 
 class Download(Action):
@@ -39,7 +37,7 @@ class Download(Action):
         },
     )
 
-    url: str
+    url: Url
     """The address, with https://."""
     query: AnyObject = {}
     """Query parameters by name."""

@@ -14,13 +14,12 @@ from chalicelib.kit.answers import Form, body_of, file_name, json_of
 from chalicelib.kit.encode import json_bytes
 from chalicelib.kit.fields import AnyObject, Anything, FileReference, LongText, one_as_list
 from chalicelib.kit.headers import checked_headers
-from chalicelib.kit.service import Service
 from chalicelib.kit.values import ABSENT, Ask, Failed, Failure, GetFile, Json, Part, Response
 from chalicelib.nodes.http.paging import Paging
 from chalicelib.nodes.http.redirects import STATUSES, followed
+from chalicelib.nodes.http.service import HTTP, Url
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
-HTTP = Service("HTTP", credential="any", docs="https://www.rfc-editor.org/rfc/rfc9110")
 
 
 def _upper(method: Any) -> Any:
@@ -53,11 +52,6 @@ def _known(rules: list[int | str]) -> list[int | str]:
 StatusRules = Annotated[
     list[int | str], BeforeValidator(one_as_list), AfterValidator(_known), Field(json_schema_extra={"x-one": True})
 ]
-
-
-def _sendable(headers: dict[str, Any]) -> dict[str, str]:
-    """Headers that may be sent."""
-    return checked_headers(headers)
 
 
 class Request(Action):
@@ -116,11 +110,11 @@ class Request(Action):
 
     method: Annotated[Method, BeforeValidator(_upper)] = "GET"
     """The method. It decides the effect: GET reads, PUT and DELETE may repeat, POST and PATCH change something."""
-    url: str
+    url: Url
     """The address, with https://; or a path below the credential's `base_url`."""
     query: AnyObject = {}
     """Query parameters by name. A list repeats its name, null leaves it out."""
-    headers: Annotated[dict[str, Any], AfterValidator(_sendable)] = {}
+    headers: Annotated[dict[str, Any], AfterValidator(checked_headers)] = {}
     """Headers by name. A secret belongs into a credential, not here."""
     json_: Anything = Field(default=None, alias="json")
     """The body as JSON: any value."""

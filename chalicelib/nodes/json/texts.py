@@ -2,11 +2,14 @@
 
 import json
 import math
+import re
 
 from chalicelib.flow.values import Json
 
 DEEPEST = 200
 """Levels of nesting that are read and written; the standard lets a reader set such a limit (RFC 8259, section 9)."""
+
+_SPACE = re.compile(r"[ \t\n\r]*")
 
 
 def read(text: str) -> Json:
@@ -18,7 +21,7 @@ def read(text: str) -> Json:
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_read_float)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+        raise ValueError(_placed(error)) from None
     except RecursionError:
         raise ValueError(f"it is nested deeper than {DEEPEST} levels") from None
     except ValueError as error:
@@ -30,6 +33,15 @@ def read(text: str) -> Json:
     if ("\\u" in text or not text.isascii()) and not _is_unicode(value):
         raise ValueError("it has a lone surrogate, which no text in Unicode has")
     return value
+
+
+def _placed(error: json.JSONDecodeError) -> str:
+    """What is wrong and where, by the same place on every Python."""
+    if error.msg.startswith("Illegal trailing comma"):
+        # Python 3.13 points at the comma, those before it at what comes after.
+        after = _SPACE.match(error.doc, error.pos + 1)
+        error = json.JSONDecodeError(error.msg, error.doc, after.end() if after else error.pos)
+    return f"{error.msg} at line {error.lineno}, column {error.colno}"
 
 
 def is_deeper(value: Json, limit: int) -> bool:

@@ -58,9 +58,11 @@ class Replace(Action):
             # Literal text cannot backtrack.
             places = [(one.start(), one.end()) for one in re.finditer(re.escape(find), self.text, re.IGNORECASE)]
             return self._put_together(places[:1] if self.first_only else places, [[self.replacement]] * len(places))
-        if self.text.count(find) * len(self.replacement) > LONGEST_RESULT:
+        count = self.text.count(find)
+        most = min(count, 1) if self.first_only else count
+        if most * len(self.replacement) > LONGEST_RESULT:
             raise _too_long()
-        return self.text.replace(find, self.replacement, 1 if self.first_only else -1)
+        return self.text.replace(find, self.replacement, most)
 
     def _by_pattern(self, pattern: str) -> str:
         compiled = pattern_of(pattern, self.flags)

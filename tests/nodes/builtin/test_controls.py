@@ -74,11 +74,24 @@ def test_a_wait_beyond_15_minutes_is_refused_by_name(parameters: dict[str, str])
 
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"for": "1m", "until": "2026-11-20"}, {"for": "soon"}, {"for": 5}, {"until": "tomorrow"}, {"until": ""}],
+    [
+        {},
+        {"for": "1m", "until": "2026-11-20"},
+        {"for": "soon"},
+        {"for": 5},
+        {"until": "tomorrow"},
+        {"until": ""},
+        {"until": "0001-01-01"},
+        {"until": "9999-12-31T23:59:59-05:00"},
+    ],
 )
 def test_a_wait_needs_one_time_that_can_be_read(parameters: dict[str, Any]) -> None:
     with pytest.raises(ParameterError, match="with"):
         decided("wait", parameters)
+
+
+def test_a_wait_writes_early_years_with_four_digits() -> None:
+    assert decided("wait", {"until": "0999-01-01T00:00:00Z"}) == Succeeded({"until": "0999-01-01T00:00:00.000Z"})
 
 
 def test_fail_fails_with_the_authors_words() -> None:
