@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 from chalicelib.api.content import BYTE_ORDER_MARK
 from chalicelib.errors import BodyUnreadableError, Problem
 from chalicelib.flow.values import Json
+from chalicelib.flow.wording import place_in_json
 
 DEEPEST: Final = 100
 
@@ -27,9 +28,10 @@ def read_json(body: bytes) -> Json:
     try:
         value: Json = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        place = Problem("body", error.lineno, error.colno, _plain(error.msg), "Mend the JSON.")
+        line, column = place_in_json(error)
+        place = Problem("body", line, column, _plain(error.msg), "Mend the JSON.")
         raise BodyUnreadableError(
-            f"The body is not JSON, as Content-Type says: line {error.lineno}, column {error.colno}.", problems=[place]
+            f"The body is not JSON, as Content-Type says: line {line}, column {column}.", problems=[place]
         ) from None
     except RecursionError:
         raise _too_deep() from None

@@ -45,9 +45,13 @@ class Resume:
 Message: TypeAlias = Start | Go | Resume
 
 
+LONGEST_DELAY_SECONDS = 900
+"""The longest that SQS holds a message back (API reference, SendMessage, DelaySeconds)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A message, and how long the queue holds it back (at most 900 seconds)."""
+    """A message, and how long the queue holds it back (at most LONGEST_DELAY_SECONDS)."""
 
     message: Message
     delay_seconds: int = 0

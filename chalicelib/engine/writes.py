@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from chalicelib.engine.facts import Claimed, Done, Fact
+from chalicelib.engine.facts import Claimed, Fact
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 
 
@@ -109,7 +109,7 @@ class Commit:
 
     def without(self, names: frozenset[str]) -> "Commit":
         """The same write without these facts."""
-        return replace_puts(self, {name: put for name, put in self.puts.items() if name not in names})
+        return replace(self, puts={name: put for name, put in self.puts.items() if name not in names})
 
 
 def _as_wide_as(puts: Mapping[str, Put], finish: Finish | None) -> frozenset[Status]:
@@ -117,11 +117,6 @@ def _as_wide_as(puts: Mapping[str, Put], finish: Finish | None) -> frozenset[Sta
     if claims or (finish is not None and finish.status is Status.SUCCEEDED):
         return RUNS
     return ENDS if finish is not None else ANYWHERE
-
-
-def replace_puts(commit: Commit, puts: Mapping[str, Put]) -> Commit:
-    """The same write with other facts."""
-    return replace(commit, puts=puts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +150,3 @@ class Refused:
 
 
 Answer: TypeAlias = Applied | Refused
-
-
-def done_puts(puts: Mapping[str, Put]) -> Mapping[str, Done]:
-    """Those of the facts that settle their step."""
-    return {name: put.fact for name, put in puts.items() if isinstance(put.fact, Done)}

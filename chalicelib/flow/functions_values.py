@@ -9,7 +9,7 @@ from chalicelib.errors import ExpressionError
 from chalicelib.flow.exactness import EXACT_LIMIT
 from chalicelib.flow.functions import Function, table
 from chalicelib.flow.values import Json
-from chalicelib.flow.wording import kind_of
+from chalicelib.flow.wording import kind_of, place_in_json
 
 
 def default(value: Json, otherwise: Json) -> Json:
@@ -121,7 +121,9 @@ def parse(text: Json) -> Json:
             fenced[1] if fenced else bare, parse_int=_read_whole, parse_float=_read_float, parse_constant=_read_float
         )
     except ValueError as error:
-        place = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        place = (
+            " at line {}, column {}".format(*place_in_json(error)) if isinstance(error, json.JSONDecodeError) else ""
+        )
         raise ExpressionError(
             f"`$parse` was given text that is not JSON{place}.  ->  Look at the text; ask its sender for JSON alone."
         ) from error

@@ -1,6 +1,7 @@
 """How messages about data speak of it: by its kind and its keys, never by its values."""
 
 from collections.abc import Iterable
+from json import JSONDecodeError
 
 from chalicelib.flow.paths import Missing
 from chalicelib.flow.values import Json
@@ -52,3 +53,15 @@ def closest(name: str, names: Iterable[str]) -> str | None:
 
 def _printable(key: str) -> str:
     return "".join(letter for letter in key[:_SHOWN_LENGTH] if letter.isprintable())
+
+
+def place_in_json(error: JSONDecodeError) -> tuple[int, int]:
+    """Line and column, both from 1, of what is no JSON: the same on every Python.
+
+    Of a comma before `}` or `]`, Python 3.13 names the comma's own place, those before it the place of what follows.
+    """
+    if not error.msg.startswith("Illegal trailing comma"):
+        return error.lineno, error.colno
+    rest = error.doc[error.pos + 1 :]
+    after = error.pos + 1 + len(rest) - len(rest.lstrip(" \t\n\r"))
+    return error.doc.count("\n", 0, after) + 1, after - error.doc.rfind("\n", 0, after)

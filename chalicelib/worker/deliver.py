@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from chalicelib.engine.messages import Go, Message, Resume, Send, Start
+from chalicelib.engine.messages import LONGEST_DELAY_SECONDS, Go, Message, Resume, Send, Start
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 from chalicelib.engine.writes import Commit, Finish
-from chalicelib.errors import DeliveryConflictError, NotFoundError, PenstockError, StoreError, WorkerMishapError
+from chalicelib.errors import NotFoundError, PenstockError, StoreError, WorkerMishapError
 from chalicelib.flow.plan import Effect, Plan
 from chalicelib.flow.values import Json
 from chalicelib.worker.budget import Budget, to_milliseconds, to_text
 from chalicelib.worker.course import Course
 from chalicelib.worker.ledger import CameBeforeError, Ledger
+from chalicelib.worker.packing import refuse_another_body
 from chalicelib.worker.report import Report, Went
 from chalicelib.worker.run import run
 from chalicelib.worker.tools import Tools
@@ -162,17 +163,16 @@ async def _came_before(
     tools: Tools, key: RecordKey, message: Start, image: Image, budget: Budget, on_course: OnCourse | None
 ) -> Verdict:
     """The same delivery key: the first body wins. What an earlier life left lying is taken up again."""
-    if image.birth is not None and image.birth.input_hash != message.birth.input_hash:
-        raise DeliveryConflictError(
-            f"Another body came under the same delivery id; execution {key.execution} stands for the first one."
-        )
+    refuse_another_body(image, message)
     if image.status.is_terminal:
         return Acknowledge(Report(Went.ENDED, image, is_known=True))
     left = image.busy - to_milliseconds(tools.clock.now())
     if left > 0:
         # Somebody may be at it. Should that one have died, this delivery is what moves it: losing a race is never by
         # itself a reason to acknowledge.
-        return GiveBack(min(900, left // 1000 + 1), Report(Went.HELD, image, image.busy, is_known=True))
+        return GiveBack(
+            min(LONGEST_DELAY_SECONDS, left // 1000 + 1), Report(Went.HELD, image, image.busy, is_known=True)
+        )
     return await _go_on(tools, key, image, budget, None, on_course)
 
 
@@ -208,7 +208,7 @@ def _verdict(tools: Tools, report: Report) -> Verdict:
     if report.went is not Went.HELD:
         return Acknowledge(report)
     left = report.held_until - to_milliseconds(tools.clock.now())
-    return GiveBack(min(900, max(1, -(-left // 1000))), report)
+    return GiveBack(min(LONGEST_DELAY_SECONDS, max(1, -(-left // 1000))), report)
 
 
 async def _input(tools: Tools, birth: Birth, text: str) -> dict[str, Json]:

@@ -10,7 +10,7 @@ from chalicelib.engine.ids import hashed_id
 from chalicelib.engine.messages import Resume, Send, Start
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 from chalicelib.engine.writes import Cancel
-from chalicelib.errors import DeliveryConflictError, ExecutionEndedError, NotFoundError, ParameterError
+from chalicelib.errors import ExecutionEndedError, NotFoundError, ParameterError
 from chalicelib.flow.inputs import fit_inputs
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.values import Json
@@ -18,7 +18,7 @@ from chalicelib.ports import Details, Entered, Knock, TurnedAway
 from chalicelib.worker.budget import SKEW, from_milliseconds, to_milliseconds
 from chalicelib.worker.ends import Background, Ends
 from chalicelib.worker.evaluating import evaluated, moment_for
-from chalicelib.worker.packing import json_text, to_start
+from chalicelib.worker.packing import json_text, refuse_another_body, to_start
 from chalicelib.worker.stopping import stop_loops
 from chalicelib.worker.tools import Tools
 
@@ -113,7 +113,7 @@ class FrontDoor:
         if start.birth.keyed:
             image = await self._tools.facts.read(RecordKey(start.tenant, start.execution))
             if image is not None:
-                _same_body(image, start)
+                refuse_another_body(image, start)
                 return Entered(start.execution, is_new=False, image=image)
         await self._tools.queue.send([Send(start)])
         return Entered(start.execution, is_new=True)
@@ -125,13 +125,13 @@ class FrontDoor:
         if is_short(plan) and (told := await at_once(new_course(self._tools, start, plan, given))) is not None:
             image, is_new = told
             if not is_new:
-                _same_body(image, start)
+                refuse_another_body(image, start)
             return Entered(start.execution, is_new, image)
         course = new_course(self._tools, start, plan, given)
         committed = await course.head.commit()
         image = course.head.image
         if committed.existed and image is not None:
-            _same_body(image, start)
+            refuse_another_body(image, start)
             return Entered(start.execution, is_new=False, image=image)
         background.begin(lambda: go_on_with(course))
         return Entered(start.execution, is_new=True, image=image)
@@ -161,10 +161,3 @@ class FrontDoor:
         from chalicelib.worker.details import details_of  # imported late, as above
 
         return await details_of(self._tools, RecordKey(tenant, execution))
-
-
-def _same_body(image: Image, start: Start) -> None:
-    if image.birth is not None and image.birth.input_hash != start.birth.input_hash:
-        raise DeliveryConflictError(
-            f"Another body came under the same delivery id; execution {start.execution} stands for the first one."
-        )

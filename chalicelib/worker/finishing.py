@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.engine.conditions import live_claims
-from chalicelib.engine.ending import seen_from_on_failure
+from chalicelib.engine.ending import Ends, seen_from_on_failure, verdict
 from chalicelib.engine.facts import Claimed
 from chalicelib.engine.records import Image, Reason, Status
 from chalicelib.engine.writes import Cancel, Finish
@@ -70,10 +70,11 @@ async def end_badly(course: Course, stage: Stage, reason: Reason | None = None) 
         if image is None or image.status is not Status.ENDING:
             return None
     if handlers:
+        board = stage.board
         stage = _handling(course, stage, reason)
         while True:
             await drive(stage)
-            if stage.board.is_finished or stage.board.unhandled is not None:
+            if isinstance(verdict(board, reason, on_failure=stage.board), Ends):
                 break
             if not stage.pending:
                 return await hand_over(course)

@@ -49,11 +49,17 @@ async def compute(course: Course, landing: Landing, path: tuple[int, ...]) -> La
     start = course.now()
     step = landing.prepared.step
     outcome = landing.outcome = await act(course.tools, landing.prepared, around, step.timeout_seconds)
-    failure = outcome.failure if isinstance(outcome, Failed | Unknown) else None
-    code, message = (failure.code, failure.message) if failure else ("", "")
     landing.ended = course.now()
-    landing.attempts = (Attempt(1, start, landing.ended, code, message),)
+    landing.attempts = (attempt_of(course, outcome, 1, start, landing.ended),)
     return landing
+
+
+def attempt_of(course: Course, outcome: Outcome, number: int, start: int, end: int) -> Attempt:
+    """One try as it is kept, from `start` to `end` in epoch milliseconds: secrets masked, as in all that is kept."""
+    if isinstance(outcome, Failed | Unknown):
+        message = course.secrets.mask_text(outcome.failure.message)
+        return Attempt(number, start, end, outcome.failure.code, message)
+    return Attempt(number, start, end)
 
 
 async def fly(
@@ -73,9 +79,7 @@ async def fly(
         start = course.now()
         outcome = await act(course.tools, prepared, around, course.timeout_of(step))
         await course.learn()
-        failure = outcome.failure if isinstance(outcome, Failed | Unknown) else None
-        code, message = (failure.code, failure.message) if failure else ("", "")
-        attempts.append(Attempt(number, start, course.now(), code, message))
+        attempts.append(attempt_of(course, outcome, number, start, course.now()))
         if not isinstance(outcome, Failed):
             return replace(landing, outcome=outcome, attempts=attempts)
         failed = replace(landing, outcome=outcome, attempts=attempts, guard=landing.guard_of_failure or landing.guard)

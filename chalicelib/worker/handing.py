@@ -1,12 +1,9 @@
 """Handing over: what is left of an execution goes on in another invocation."""
 
 from chalicelib.engine.facts import Claimed, fact_name
-from chalicelib.engine.messages import Go, Send
+from chalicelib.engine.messages import LONGEST_DELAY_SECONDS, Go, Send
 from chalicelib.worker.course import Course
 from chalicelib.worker.report import Report, Went
-
-MOST_SECONDS = 900
-"""The longest that SQS holds a message back (API reference, SendMessage, DelaySeconds)."""
 
 
 async def hand_over(course: Course) -> Report:
@@ -32,7 +29,7 @@ async def _send_for_later(course: Course) -> None:
     by_delay: dict[int, list[str]] = {}
     for each in course.later:
         due = min(each.due, course.deadline) if course.deadline else each.due
-        delay = min(MOST_SECONDS, max(0, -(-(due - now) // 1000)))
+        delay = min(LONGEST_DELAY_SECONDS, max(0, -(-(due - now) // 1000)))
         by_delay.setdefault(delay, []).append(each.step)
     sends: list[Send] = []
     for delay, steps in by_delay.items():

@@ -14,9 +14,6 @@ from chalicelib.worker.ledger import Finished
 from chalicelib.worker.packing import json_text
 from chalicelib.worker.stage import Opening, Stage
 
-MOST_DELAY = 900_000
-"""Milliseconds: the longest that SQS holds a message back (API reference, SendMessage, DelaySeconds)."""
-
 
 async def land(stage: Stage, step: StepPlan, landing: Landing) -> None:
     """What a flight brought: a fact, a wait, or another try later."""
@@ -34,7 +31,7 @@ async def land(stage: Stage, step: StepPlan, landing: Landing) -> None:
 
 def _put_off(stage: Stage, name: str, landing: Landing, delay_seconds: float) -> None:
     """The next try is for another invocation."""
-    due = stage.course.now() + min(int(delay_seconds * 1000), MOST_DELAY)
+    due = stage.course.now() + int(delay_seconds * 1000)
     if stage.ledger is None:  # a turn that keeps nothing begins again
         stage.put_off(landing.prepared.step, due)
         return

@@ -8,7 +8,7 @@ from chalicelib.engine.facts import Done, Retrying, Waiting
 from chalicelib.engine.packs import Entry
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 from chalicelib.engine.salvage import is_recorded, salvage
-from chalicelib.engine.writes import ANYWHERE, Applied, Commit, Finish, Guard, Put
+from chalicelib.engine.writes import ANYWHERE, MOST_FACTS, Applied, Commit, Finish, Guard, Put
 from chalicelib.errors import CutOffError, StoreError, TimedOutError, WorkerMishapError
 from chalicelib.flow.plan import StepPlan
 from chalicelib.flow.values import Json
@@ -26,9 +26,6 @@ FACT_BYTES = 48
 """About what a fact weighs, its attribute name included."""
 
 ENDING = frozenset({Status.ENDING})
-
-MOST_FACTS = 100
-"""In one write: DynamoDB takes 300 operators in an expression (developer guide, service quotas)."""
 
 
 @dataclass(frozen=True, slots=True)

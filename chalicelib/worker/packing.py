@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.engine.messages import Start
 from chalicelib.engine.packs import Placement, place
 from chalicelib.engine.records import Birth, Image
+from chalicelib.errors import DeliveryConflictError
 from chalicelib.ports import Blobs, Ids
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -75,3 +76,11 @@ class Packing:
         while f"i{number}" in self._taken:
             number += 1
         return f"i{number}"
+
+
+def refuse_another_body(image: Image, start: Start) -> None:
+    """Under one delivery id the first body wins; raises DeliveryConflictError for another."""
+    if image.birth is not None and image.birth.input_hash != start.birth.input_hash:
+        raise DeliveryConflictError(
+            f"Another body came under the same delivery id; execution {start.execution} stands for the first one."
+        )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from chalicelib.engine.ending import Ends, verdict
 from chalicelib.engine.records import Status
 from chalicelib.errors import WorkerMishapError
 from chalicelib.flow.plan import StepPlan
@@ -48,10 +49,10 @@ async def _round(course: Course) -> Report | None:
     try:
         while True:
             await drive(stage)
-            is_finished = stage.board.is_finished
-            if stage.board.unhandled is not None or _is_ending(course) or (course.is_overdue and not is_finished):
+            has_succeeded = verdict(stage.board, None) == Ends(Status.SUCCEEDED)  # also what we left to others
+            if _is_ending(course) or stage.board.unhandled is not None or (course.is_overdue and not has_succeeded):
                 return await end_badly(course, stage)
-            if is_finished:  # also what we left to others, or to later
+            if has_succeeded:
                 return await end_well(course, stage)
             if not stage.pending and course.head.image is not None:
                 return await hand_over(course)

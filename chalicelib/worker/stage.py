@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from chalicelib.engine.ending import facts_by_id
 from chalicelib.engine.facts import Done, Fact, How, fact_name
 from chalicelib.engine.needs import State
-from chalicelib.engine.packs import Attempt
 from chalicelib.engine.readiness import Board, Run
 from chalicelib.engine.writes import Put
 from chalicelib.flow.plan import Body, StepPlan
 from chalicelib.flow.values import Json
-from chalicelib.kit.values import Failed, Outcome, Unknown
+from chalicelib.kit.values import Outcome
 from chalicelib.worker.absences import Absences
 from chalicelib.worker.course import Course, Later
-from chalicelib.worker.flight import Landing, fly
+from chalicelib.worker.flight import Landing, attempt_of, fly
 from chalicelib.worker.ledger import Finished, Ledger, Open, is_over
 from chalicelib.worker.values import Values
 
@@ -118,10 +118,8 @@ class Stage:
 
     def set_up(self) -> Board:
         """The board as the record, and what is finished here on top of it, say."""
-        self.done = {}
-        for step in self.grounds.steps:
-            if isinstance(fact := self.fact_of(step), Done):
-                self.done[step.id] = fact
+        image = self.ledger.image if self.ledger else None
+        self.done = facts_by_id(self.grounds.steps, image, self.grounds.path) if image else {}
         for each in self.pending:
             self.done[each.step.id] = each.done
         grounds, triggers = self.grounds, self.course.plan.triggers
@@ -192,9 +190,7 @@ class Stage:
     async def _loop(self, landing: Landing) -> Landing:
         start = self.course.now()
         landing.outcome = await self.loops(self, landing)
-        failure = landing.outcome.failure if isinstance(landing.outcome, Failed | Unknown) else None
-        code, message = (failure.code, failure.message) if failure else ("", "")
-        landing.attempts = (Attempt(1, start, self.course.now(), code, message),)
+        landing.attempts = (attempt_of(self.course, landing.outcome, 1, start, self.course.now()),)
         return landing
 
     def sleep(self, step: StepPlan, landing: Landing, due: int) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.api.hooks import verification_of
 from chalicelib.errors import StoreError
 from chalicelib.ports import TurnedAway
 from tests.api.house import NOW, OPEN, SECRET, SIGNED, STEPS, House, loaded, refused, standard
@@ -88,6 +89,18 @@ def test_the_header_that_carries_a_token_never_reaches_the_flow():
     assert house.door.knocks[0].document["headers"] == {"x-other": "1"}
     refused(deliver(house, headers={"x-shop-token": "tok_12345679"}), 401, "signature_wrong")
     refused(deliver(house, headers={}), 401, "signature_missing")
+
+
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ({"scheme": "standard_webhooks", "credential": "hook"}, {}),
+        ({"scheme": "standard_webhooks", "tolerance": "5m"}, {"tolerance": "5m"}),
+        ({"tolerance": "5m", "credential": "hook", "scheme": "standard-webhooks"}, {"tolerance": "5m"}),
+    ],
+)
+def test_the_options_of_a_verification_are_what_is_neither_scheme_nor_credential(given, options):
+    assert verification_of(given) == ("standard-webhooks", options)
 
 
 def test_the_same_delivery_gets_the_first_answer_again(house):
@@ -365,6 +378,7 @@ def test_a_tenant_that_could_be_mistaken_for_a_part_of_a_key_is_never_looked_up(
         (b'{"a":', "line 1, column 6"),
         (b"not json", "line 1, column 1"),
         (b'{"a":1}x', "line 1, column 8"),
+        (b'{"a":1,\n }', "line 2, column 2"),
         (b'{"a":"\xff"}', "not UTF-8"),
         (b'{"a":"\xed\xa0\x80"}', "not UTF-8"),
         (b'{"a":"\\ud83d"}', "half a character"),

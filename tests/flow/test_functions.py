@@ -249,6 +249,7 @@ def test_functions_can_be_handed_around(text: str, expected: Json):
         ("$pick({}, [1])", "names as text"),
         ("$omit([1], ['a'])", "this is a number"),
         ("$parse('nope')", "not JSON at line 1"),
+        ("$parse('[1, ]')", "not JSON at line 1, column 5"),
         ("$parse('[NaN]')", "not JSON"),
         ("$parse('1e999')", "not JSON"),
         ("$parse('')", "not JSON"),

@@ -189,6 +189,26 @@ output: "${ steps.call.body.ok }"
     run(story())
 
 
+def test_a_pause_beyond_what_the_queue_holds_back_is_kept_whole():
+    async def story():
+        house = House()
+        house.http.answers["/down"] = [HttpAnswer(503, (), b""), {"ok": True}]
+        entered = await house.enter("""
+flow: patient
+steps:
+  call: {uses: http.request, retry: {attempts: 2, first: 1h, cap: 1h}, with: {url: "https://api.example/down"}}
+""")
+        await house.drain()
+        details = await house.details(entered.execution)
+        assert details.image.status is Status.SUCCEEDED
+        first, second = details.steps[0].attempts
+        pause = (second.start - first.end) / 1000
+        assert 900 < pause <= 3600, "the chance of full jitter is drawn from the execution's id, which is counted here"
+        assert len(house.http.sent) == 2
+
+    run(story())
+
+
 def test_an_at_most_once_step_that_may_have_happened_is_unknown_and_takes_the_error_port():
     async def story():
         house = House()
@@ -517,6 +537,23 @@ output: "${ steps.call.body }"
         assert "s3cr3t-canary-value" not in everything
         assert "not-for-eyes" not in everything
         assert entered.output == {"you_sent": "Bearer ***"}
+
+    run(story())
+
+
+def test_a_secret_in_a_failure_is_masked_in_the_attempts_too():
+    async def story():
+        house = House(api={"kind": "bearer", "token": "s3cr3t-canary-value"})
+        entered = await house.enter("""
+flow: told
+vars: {said: s3cr3t-canary-value}
+steps:
+  call: {uses: http.request, credential: api, with: {url: "https://api.example/a"}}
+  stop: {uses: fail, after: call, with: {message: "They sent ${ vars.said }"}}
+""")
+        (attempt,) = (await house.details(entered.execution)).steps[1].attempts
+        assert attempt.message == "They sent ***"
+        assert entered.image.reason.message == "They sent ***"
 
     run(story())
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.adapters.aws.client import Aws
-from chalicelib.engine.messages import Message, Send, Start, from_json, to_json
+from chalicelib.engine.messages import LONGEST_DELAY_SECONDS, Message, Send, Start, from_json, to_json
 from chalicelib.errors import NotFoundError, StoreError, WorldError
 from chalicelib.ports import Blobs, Clock, Received
 
@@ -16,9 +16,6 @@ MOST_IN_BATCH = 10
 
 LARGEST_MESSAGE = 1_048_576
 """Bytes of one message, and of one batch together (the same)."""
-
-LONGEST_DELAY = 900
-"""Seconds (API reference, SendMessage)."""
 
 LONGEST_WAIT = 20
 """Seconds that one receive waits (API reference, ReceiveMessage)."""
@@ -71,7 +68,7 @@ class AwsQueue:
             )
         entry: dict[str, Any] = {"Id": str(number), "MessageBody": body}
         if send.delay_seconds > 0:
-            entry["DelaySeconds"] = min(send.delay_seconds, LONGEST_DELAY)
+            entry["DelaySeconds"] = min(send.delay_seconds, LONGEST_DELAY_SECONDS)
         return entry
 
     async def _send_one(self, entry: dict[str, Any]) -> None:

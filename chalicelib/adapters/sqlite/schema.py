@@ -71,7 +71,11 @@ class Opened:
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that any one thread at a time may use, with no transactions of its own making."""
     db = sqlite3.connect(path, isolation_level=None, cached_statements=256, check_same_thread=False)
-    db.executescript(_PRAGMAS)
+    try:
+        db.executescript(_PRAGMAS)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
@@ -85,7 +89,7 @@ def open_store(path: Path) -> Opened:
     try:
         db = connect(path)
         try:
-            boot = _begin(db, path)
+            return _opened(db, lock, _begin(db, path))
         except BaseException:
             db.close()
             raise
@@ -95,6 +99,9 @@ def open_store(path: Path) -> Opened:
     except BaseException:
         lock.release()
         raise
+
+
+def _opened(db: sqlite3.Connection, lock: FileLock, boot: int) -> Opened:
     return Opened(
         db,
         lock,

@@ -2,14 +2,12 @@
 
 import json
 import math
-import re
 
 from chalicelib.flow.values import Json
+from chalicelib.flow.wording import place_in_json
 
 DEEPEST = 200
 """Levels of nesting that are read and written; the standard lets a reader set such a limit (RFC 8259, section 9)."""
-
-_SPACE = re.compile(r"[ \t\n\r]*")
 
 
 def read(text: str) -> Json:
@@ -36,12 +34,8 @@ def read(text: str) -> Json:
 
 
 def _placed(error: json.JSONDecodeError) -> str:
-    """What is wrong and where, by the same place on every Python."""
-    if error.msg.startswith("Illegal trailing comma"):
-        # Python 3.13 points at the comma, those before it at what comes after.
-        after = _SPACE.match(error.doc, error.pos + 1)
-        error = json.JSONDecodeError(error.msg, error.doc, after.end() if after else error.pos)
-    return f"{error.msg} at line {error.lineno}, column {error.colno}"
+    line, column = place_in_json(error)
+    return f"{error.msg} at line {line}, column {column}"
 
 
 def is_deeper(value: Json, limit: int) -> bool:
