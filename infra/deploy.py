@@ -109,11 +109,12 @@ class Deployment:
         steps.append(Step("delete the functions' logs", self._delete_logs))
         return steps
 
-    def execute(self, steps: Sequence[Step]) -> None:
-        """Carry them out, one after the other, each said before it is done."""
+    def carry_out(self, steps: Sequence[Step], *, plan_only: bool) -> None:
+        """Say each step, then do it unless it is only planned."""
         for step in steps:
             self._say(step.sentence)
-            step.do()
+            if not plan_only:
+                step.do()
 
     @property
     def url(self) -> str:
@@ -218,11 +219,7 @@ def deploy(
     """
     deployment = Deployment(stage, project, os.environ if environment is None else environment, say)
     steps = deployment.plan()
-    if plan_only:
-        for step in steps:
-            say(step.sentence)
-    else:
-        deployment.execute(steps)
+    deployment.carry_out(steps, plan_only=plan_only)
     return Deployed(stage, "" if plan_only else deployment.url, tuple(step.sentence for step in steps))
 
 
@@ -237,11 +234,7 @@ def destroy(
     """Take a stage away, with everything in it, or with `plan_only` say what that would do; raises as `deploy` does."""
     deployment = Deployment(stage, project, os.environ if environment is None else environment, say)
     steps = deployment.plan_removal()
-    if plan_only:
-        for step in steps:
-            say(step.sentence)
-    else:
-        deployment.execute(steps)
+    deployment.carry_out(steps, plan_only=plan_only)
     return Deployed(stage, "", tuple(step.sentence for step in steps))
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.adapters.aws.names import Names
+from chalicelib.errors import PenstockError
 from infra import packaging, vendor
 
 _MAPPING_CALLS = frozenset({"create_event_source_mapping", "update_event_source_mapping"})
@@ -34,8 +35,10 @@ _MOST_ENVIRONMENT_BYTES = 4096
 """Lambda quotas, "Environment variables": 4 KB, all of them together."""
 
 
-class DeployError(Exception):
+class DeployError(PenstockError):
     """The deployment cannot go on; the message says what to do."""
+
+    code = "deploy_failed"
 
 
 def install(folder: str) -> None:

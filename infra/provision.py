@@ -12,13 +12,16 @@ from typing import Any, assert_never
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.aws.names import Names
+from chalicelib.errors import PenstockError
 
 TEMPLATE = "infra/stack.yaml"
 _WAIT_SECONDS, _MOST_WAITS = 5, 240
 
 
-class ProvisionError(Exception):
+class ProvisionError(PenstockError):
     """AWS did not do what was asked; the message names the first resource that failed, and why."""
+
+    code = "provision_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,6 @@ class RemoveFailedStack:
     name: str
 
     def __str__(self) -> str:
-        """What a person reads before it is done."""
         return f"remove the stack {self.name}, whose creation failed"
 
 
@@ -41,7 +43,6 @@ class CreateStack:
     stage: str
 
     def __str__(self) -> str:
-        """What a person reads before it is done."""
         return f"create the stack {self.name}: table, queue and dead letters, bucket, key, the schedules' role"
 
 
@@ -54,7 +55,6 @@ class UpdateStack:
     stage: str
 
     def __str__(self) -> str:
-        """What a person reads before it is done."""
         return f"update the stack {self.name}: its template has changed"
 
 
@@ -65,7 +65,6 @@ class CreateScheduleGroup:
     name: str
 
     def __str__(self) -> str:
-        """What a person reads before it is done."""
         return f"create the schedule group {self.name}"
 
 
@@ -76,7 +75,6 @@ class DeleteScheduleGroup:
     name: str
 
     def __str__(self) -> str:
-        """What a person reads before it is done."""
         return f"delete the schedule group {self.name}, with every schedule in it"
 
 
@@ -87,7 +85,6 @@ class EmptyBucket:
     name: str
 
     def __str__(self) -> str:
-        """What a person reads before it is done."""
         return f"delete everything in the bucket {self.name}"
 
 
@@ -98,7 +95,6 @@ class UnprotectTable:
     name: str
 
     def __str__(self) -> str:
-        """What a person reads before it is done."""
         return f"lift the deletion protection of the table {self.name}"
 
 
@@ -109,7 +105,6 @@ class DeleteStack:
     name: str
 
     def __str__(self) -> str:
-        """What a person reads before it is done."""
         return f"delete the stack {self.name}, with every execution and every flow in it"
 
 

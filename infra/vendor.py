@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from chalicelib.errors import PenstockError
 from infra import precompile
 
 FOLDER = "vendor"
@@ -29,8 +30,10 @@ _RECIPE = 1
 _OLD_GLIBC, _NEW_GLIBC = 26, 34
 
 
-class VendorError(Exception):
+class VendorError(PenstockError):
     """The folder could not be built; what was there before still is."""
+
+    code = "vendor_failed"
 
 
 @dataclass(frozen=True, slots=True)

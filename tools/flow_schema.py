@@ -7,6 +7,8 @@ stricter.
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.flow.model import FLOW_NAME
+
 Schema = dict[str, Any]
 
 _ID = "^(?!(and|or|in|true|false|null)$)[a-z][a-z0-9_]{0,39}$"
@@ -30,7 +32,7 @@ def flow_schema(entries: Mapping[str, Mapping[str, Any]]) -> Schema:
         "required": ["flow", "steps"],
         "additionalProperties": False,
         "properties": {
-            "flow": {"description": "The flow's name.", "type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"},
+            "flow": {"description": "The flow's name.", "type": "string", "pattern": f"^{FLOW_NAME.pattern}$"},
             "description": {"description": "What it is for.", "type": "string"},
             "timezone": {"description": "For schedules and dates, such as Europe/Berlin.", "type": "string"},
             "inputs": {

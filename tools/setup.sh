@@ -28,7 +28,11 @@ elif "$venv/bin/python" -m pip install -q --disable-pip-version-check uv 2>/dev/
 else
   uv=
 fi
-if [ -n "$uv" ] && "$uv" pip install -q --python "$venv/bin/python" -e '.[dev]'; then
-  exit 0
+if [ -n "$uv" ]; then
+  "$uv" pip install -q --python "$venv/bin/python" -e '.[dev]' && exit
+  echo "Trying again with the certificates that the system trusts" >&2
+  # Older versions of uv know the second name only.
+  UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true "$uv" pip install -q --python "$venv/bin/python" -e '.[dev]' && exit
+  echo "uv could not install; going on with pip" >&2
 fi
 "$venv/bin/python" -m pip install -q --disable-pip-version-check -e '.[dev]'

@@ -36,7 +36,6 @@ from chalicelib.signing.inbound_scheme import SharedToken
 _log = logging.getLogger("penstock.hooks")
 
 _NOT_HERE: Final = "There is no hook at this address. The flow's page shows the addresses of its hooks."
-_NO_OPTIONS: Final[Mapping[str, Json]] = {}
 
 
 class _Sender(NamedTuple):
@@ -152,8 +151,6 @@ async def _let_in(tools: Tools, tenant: str, trigger: TriggerPlan, request: Requ
 def verification_of(verify: Mapping[str, Json]) -> tuple[str, Mapping[str, Json]]:
     """The scheme that a trigger names, in `signing`'s spelling (`standard_webhooks` is meant too), and its options."""
     scheme = str(verify.get("scheme", "")).replace("_", "-")
-    if len(verify) <= 2:
-        return scheme, _NO_OPTIONS
     return scheme, {name: value for name, value in verify.items() if name not in {"scheme", "credential"}}
 
 

@@ -160,10 +160,9 @@ def _scheme_problems(document: Document) -> list[Problem]:
         given = trigger.get("verify") if isinstance(trigger, dict) else None
         if not isinstance(given, dict):
             continue
-        scheme, _ = verification_of(given)
+        scheme, options = verification_of(given)
         if scheme not in known:
             continue  # the check has said so
-        options = {option: value for option, value in given.items() if option not in {"scheme", "credential"}}
         try:
             scheme_row(scheme, options)
         except UsageError as error:

@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
-from chalicelib.api.flows import flow_name
+from chalicelib.api.flows import live_of
 from chalicelib.api.request import Answer, json_answer
 from chalicelib.api.times import to_text
 from chalicelib.api.tools import Call, execution_url
 from chalicelib.engine.records import Image, Status
-from chalicelib.errors import FlowDisabledError, NotFoundError, UsageError
+from chalicelib.errors import FlowDisabledError, UsageError
 from chalicelib.flow.plan import Plan, TriggerPlan
 from chalicelib.flow.values import Json
 from chalicelib.ports import Knock, TurnedAway
@@ -23,13 +23,10 @@ async def start(call: Call) -> Answer:
     The same `Idempotency-Key` of the same API key is the same execution; with another body it is a conflict.
     """
     tools, request = call.tools, call.request
-    flow = flow_name(call)
-    live = await tools.versions.live(call.tenant, flow)
-    if live is None:
-        raise NotFoundError(f"No flow {flow} is published. GET /api/v1/flows lists those there are.")
+    live = await live_of(call)
     if not live.enabled:
         raise FlowDisabledError
-    plan = await tools.plans.plan(call.tenant, flow, live.version)
+    plan = await tools.plans.plan(call.tenant, live.flow, live.version)
     trigger = _trigger(plan, call.body)
     wait = _wait(call)
     entered = await tools.door.enter(
@@ -43,7 +40,7 @@ async def start(call: Call) -> Answer:
             request.received,
             key=_key(request.headers),
             who=call.who,
-            fingerprint=hashlib.sha256(f"{flow}\n".encode() + request.body).hexdigest(),
+            fingerprint=hashlib.sha256(f"{live.flow}\n".encode() + request.body).hexdigest(),
             wait_seconds=wait,
         )
     )

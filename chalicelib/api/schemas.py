@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from chalicelib.engine.records import Status
+from chalicelib.flow.model import FLOW_NAME
 from chalicelib.flow.values import Json
 
-_FLOW_NAME: Final[dict[str, Json]] = {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,63}$"}
+_FLOW_NAME: Final[dict[str, Json]] = {"type": "string", "pattern": f"^{FLOW_NAME.pattern}$"}
 _STATUSES: Final[list[Json]] = [status.word for status in Status]
 _STEP_STATUSES: Final[list[Json]] = [
     *("pending", "running", "retrying", "waiting", "succeeded", "failed", "skipped", "unknown", "not_run"),

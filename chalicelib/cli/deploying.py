@@ -8,10 +8,9 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from chalicelib.cli.exits import Exit
 from chalicelib.cli.options import AsJson
 from chalicelib.cli.printing import note, say, say_json
-from chalicelib.errors import SettingError
+from chalicelib.errors import NotSentError, ServiceError, SettingError
 
 PROJECT = Path(__file__).parents[2]
 """The clone: what is deployed is the code that runs here."""
@@ -54,22 +53,19 @@ def _carry_out(verb: str, stage: str, *, plan_only: bool, told: Callable[[str], 
         raise SettingError("This works in a clone of Penstock's repository: what is deployed is the code there.")
     if str(PROJECT) not in sys.path:
         sys.path.insert(0, str(PROJECT))
-    from botocore.exceptions import BotoCoreError, ClientError  # imported late, as boto3 itself
+    # Imported late, as boto3 itself.
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, ReadTimeoutError
 
     from infra import deploy as deployment
-    from infra.deploy_hooks import DeployError
-    from infra.provision import ProvisionError
-    from infra.vendor import VendorError
 
     act = deployment.deploy if verb == "deploy" else deployment.destroy
     try:
         return act(stage, project=PROJECT, plan_only=plan_only, environment=os.environ, say=told)
-    except (DeployError, ProvisionError, VendorError) as error:
-        note(str(error))
-        raise typer.Exit(Exit.FAILED) from error
     except ClientError as error:
-        note(f"AWS refused: {error}")
-        raise typer.Exit(Exit.REFUSED) from error
+        raise ServiceError(f"AWS refused: {error}") from error
     except BotoCoreError as error:
-        note(f"AWS cannot be asked: {error} Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
-        raise typer.Exit(Exit.REFUSED) from error
+        has_left = isinstance(error, ConnectionClosedError | ReadTimeoutError)
+        raise (ServiceError if has_left else NotSentError)(
+            f"AWS cannot be asked: {str(error).rstrip('.')}. "
+            "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        ) from error

@@ -1,9 +1,8 @@
 """What the command line writes: data to stdout, everything else to stderr."""
 
 import json
-import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from chalicelib.errors import PenstockError, Problem
@@ -89,11 +88,6 @@ def short(value: Any, most: int = 80) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def wants_json(arguments: Mapping[str, Any]) -> bool:
-    """Whether a command was told `--json`."""
-    return bool(arguments.get("as_json"))
-
-
 def _in_line(cell: str) -> str:
     return shown(cell).replace("\t", " ").replace("\n", " ")
 
@@ -114,8 +108,3 @@ def _is_whole(value: Any) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def is_quiet() -> bool:
-    """Whether nobody watches: no terminal, or one that cannot move its cursor."""
-    return not sys.stderr.isatty() or os.environ.get("TERM") == "dumb"

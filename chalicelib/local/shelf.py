@@ -90,9 +90,9 @@ class Shelf:
         try:
             return await self.publish(path)
         except PenstockError as error:
-            for line in lines_of(error):
-                self._note(line)
-            known = any(each == path for each in self._files.values())
+            for each in error.problems or (error.detail,):
+                self._note(str(each))
+            known = any(other == path for other in self._files.values())
             if is_reload:
                 self._note(f"{path}: not published; {'the version before it stays' if known else 'mend it and save'}")
         except Exception:  # one file's bug must not end the watch over the others
@@ -109,14 +109,6 @@ class Shelf:
 def in_file(error: PenstockError, path: Path) -> PenstockError:
     """The error with each problem in the file it came from: the API knows the text, and not where it lay."""
     return type(error)(error.detail, problems=[replace(each, where=str(path)) for each in error.problems])
-
-
-def lines_of(error: PenstockError) -> Iterator[str]:
-    """What a person reads of an error: its problems, else its sentence."""
-    if error.problems:
-        yield from map(str, error.problems)
-    else:
-        yield error.detail
 
 
 def _is_there(path: Path) -> bool:

@@ -55,20 +55,16 @@ async def run_trial(trial: Trial, look: Callable[[dict[str, Any]], None]) -> dic
         if live is None:
             raise UsageError(f"{trial.path} was published, and is not there any more. Who else uses {trial.store}?")
         plan = await embedded.plans.plan(live.tenant, live.flow, live.version)
-        if any(step.uses == "call" for step in plan.by_id.values()):
+        calls = any(step.uses == "call" for step in plan.by_id.values())
+        if calls:
             await _publish_others(shelf, trial)
         await embedded.start()
         started = await inside.ask("POST", f"/api/v1/flows/{published.flow}/run", body=_body(trial, plan))
         if started["execution"] is None:
             return started
         shown = await _watched(embedded, inside, started["execution"], look)
-        await embedded.drain(trial_grace(shown))
+        await embedded.drain(60.0 if calls else 1.0)  # for flows that were called
         return shown
-
-
-def trial_grace(shown: Mapping[str, Any]) -> float:
-    """How long flows that were called may take after the one that called them: none, where none was."""
-    return 60.0 if any(step["uses"] == "call" for step in shown["steps"]) else 1.0
 
 
 async def _watched(

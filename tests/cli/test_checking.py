@@ -31,6 +31,16 @@ def test_check_as_json_says_the_same_as_data(tmp_path):
     assert good == {"file": str(flows / "good.yaml"), "flow": "greet", "error": None, "problems": [], "warnings": []}
 
 
+def test_a_flow_with_the_longest_name_there_may_be_can_be_called(tmp_path):
+    name = "a" * 64
+    text = "flow: {0}\nsteps:\n  again: {{uses: call, with: {{flow: {0}}}}}\n"
+    flows = write(tmp_path / "flows", longest=text.format(name))
+    said = penstock("check", flows)
+    assert (said.code, said.out) == (0, f"{flows / 'longest.yaml'}: good\n")
+    write(flows, longest=text.format(name + "a"))
+    assert penstock("check", flows).code == 2
+
+
 def test_check_of_good_files_ends_with_0(tmp_path):
     flows = write(tmp_path / "flows", good=GOOD)
     assert penstock("check", flows / "good.yaml").code == 0

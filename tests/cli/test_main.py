@@ -30,6 +30,14 @@ HEAVY = (
 )
 
 
+GROUPS = {
+    "flows": ("list", "show", "enable", "disable", "versions", "rollback", "rotate"),
+    "executions": ("list", "show", "watch", "cancel", "retry"),
+    "nodes": ("list", "show"),
+}
+"""Each group of commands, and what it must have."""
+
+
 def imported_by(*arguments: str) -> set[str]:
     """The packages that a command has imported by its end."""
     program = (
@@ -78,11 +86,15 @@ def test_help_names_every_command_and_the_exit_codes():
 def test_every_command_that_tells_data_tells_it_as_json_too():
     for name in ("dev", "run", "check", "plan", "fmt", "publish", "deploy", "destroy", "doctor"):
         assert "--json" in penstock(name, "--help").out, name
-    for group in ("flows", "executions", "nodes"):
-        for line in penstock(group, "--help").out.splitlines():
-            words = line.strip("│ ").split()
-            if words and words[0] in {"list", "show", "enable", "disable", "versions", "rollback", "rotate", "cancel"}:
-                assert "--json" in penstock(group, words[0], "--help").out, (group, words[0])
+    for group, names in GROUPS.items():
+        for name in names:
+            assert "--json" in penstock(group, name, "--help").out, (group, name)
+
+
+def test_the_help_of_a_group_names_every_command_in_it():
+    for group, names in GROUPS.items():
+        said = penstock(group, "--help").out
+        assert [name for name in names if f" {name} " not in said] == [], group
 
 
 @pytest.mark.parametrize(
@@ -155,21 +167,62 @@ def test_a_reader_that_leaves_early_ends_it_quietly():
     assert "Traceback" not in done.stderr
 
 
+def without_aws(folder: Path) -> dict[str, str]:
+    """An environment that names no account, no region, no file of keys."""
+    nowhere = {name: value for name, value in environment().items() if not name.startswith("AWS_")}
+    none = str(folder / "none")
+    return {
+        **nowhere,
+        "AWS_CONFIG_FILE": none,
+        "AWS_SHARED_CREDENTIALS_FILE": none,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def planned(command: str, variables: dict[str, str], *more: str) -> "subprocess.CompletedProcess[str]":
+    """How `penstock deploy --plan` or `destroy --plan` ends as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "chalicelib.cli.main", command, "--stage", "dev", "--plan", *more],
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_with_json_a_deployment_that_fails_is_one_json_object(tmp_path, command):
+    nowhere = without_aws(tmp_path)
+    no_region = planned(command, nowhere, "--json")
+    assert (no_region.returncode, no_region.stdout) == (Exit.FAILED, "")
+    said = json.loads(no_region.stderr)
+    detail = "No AWS region. Set AWS_DEFAULT_REGION, such as eu-central-1."
+    assert said == {"code": "deploy_failed", "detail": detail, "errors": []}
+    no_keys = planned(command, {**nowhere, "AWS_DEFAULT_REGION": "eu-central-1"}, "--json")
+    assert (no_keys.returncode, no_keys.stdout) == (Exit.REFUSED, "")
+    said = json.loads(no_keys.stderr)
+    assert (said["code"], said["errors"]) == ("not_sent", [])
+    assert "locate credentials. Set AWS_PROFILE" in said["detail"]
+
+
+def test_what_a_deployment_raises_has_a_code_of_its_own_and_ends_with_1():
+    from infra.deploy_hooks import DeployError
+    from infra.provision import ProvisionError
+    from infra.vendor import VendorError
+
+    kinds: tuple[type[PenstockError], ...] = (DeployError, ProvisionError, VendorError)
+    assert [kind.code for kind in kinds] == ["deploy_failed", "provision_failed", "vendor_failed"]
+    assert {exit_of(kind("It failed.")) for kind in kinds} == {Exit.FAILED}
+    assert {str(kind("It failed.")) for kind in kinds} == {"It failed."}
+
+
 def test_deploy_says_what_it_lacks_and_does_nothing(tmp_path):
     # No region, no account: it must not get as far as AWS.
-    nowhere = {name: value for name, value in environment().items() if not name.startswith("AWS_")}
-    nowhere["AWS_CONFIG_FILE"] = nowhere["AWS_SHARED_CREDENTIALS_FILE"] = str(tmp_path / "none")
     for command in ("deploy", "destroy"):
-        done = subprocess.run(
-            [sys.executable, "-m", "chalicelib.cli.main", command, "--stage", "dev", "--plan"],
-            env=nowhere,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode in {1, 2, 3}
+        done = planned(command, without_aws(tmp_path))
+        assert done.returncode == Exit.FAILED
         assert "No AWS region" in done.stderr
         assert "Traceback" not in done.stderr
 

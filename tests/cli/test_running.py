@@ -216,6 +216,32 @@ steps:
         assert [request.json() for request in stub.requests] == [5]
 
 
+def test_a_flow_called_in_a_loop_is_waited_for_as_any_other(tmp_path):
+    caller = """
+flow: caller
+steps:
+  each:
+    uses: foreach
+    with: {over: [1, 2]}
+    steps:
+      go: {uses: call, with: {flow: called, inputs: {n: "${ item }"}}}
+    output: "${ steps.go.id }"
+"""
+    with stub_in_thread() as stub:
+        called = f"""
+flow: called
+inputs: {{n: {{type: integer}}}}
+steps:
+  look: {{uses: http.request, with: {{url: "{stub.url}/slow"}}}}
+  tell: {{uses: http.request, after: look, with: {{method: POST, url: "{stub.url}/n", json: "${{ inputs.n }}"}}}}
+"""
+        stub.answer("/slow", Answer(delay=2.0), Answer(delay=2.0))
+        flows = write(tmp_path / "flows", caller=caller, called=called)
+        said = penstock("run", "caller", "--flows", flows, "--allow-private", "127.0.0.1/32")
+        assert said.code == 0, said.err
+        assert sorted(request.json() for request in stub.requests if request.path == "/n") == [1, 2]
+
+
 def test_our_own_order_desk_runs_with_no_account_and_no_network():
     said = penstock(
         *("run", "order-desk", "--flows", ROOT / "flows", "--trigger", "placed"),

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from chalicelib.errors import NotBuiltYetError
+from chalicelib.flow.model import FLOW_NAME
 from chalicelib.kit.action import Control, Conversation, Example
 from chalicelib.kit.fields import AnyObject
 from chalicelib.kit.values import Moment, Started, StartFlow
@@ -32,7 +33,7 @@ class Call(Control):
         },
     )
 
-    flow: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+    flow: Annotated[str, Field(pattern=f"^{FLOW_NAME.pattern}$")]
     """The name of the flow to start."""
     inputs: AnyObject = {}
     """Its inputs."""
