@@ -40,6 +40,9 @@ PenstockError
     ├── LeaseLostError           another worker holds this step
     └── ExecutionEndedError      the execution has ended
 
+Beside these, straight below PenstockError, stand those of `penstock deploy`, where they are raised (`infra/`):
+DeployError, ProvisionError, VendorError.
+
 Anything else that is raised is a bug, and is logged as one. Each message says what happened, where, and what to do;
 never a secret, never a body.
 """
