@@ -1,6 +1,7 @@
 """The AWS front door: what `chalice deploy` deploys. Events in, answers out; every decision is made in the rooms.
 
-Three functions share this file: `app` answers HTTP, `worker` takes the queue's messages, schedules invoke `tick`.
+Five functions share this file: `app` answers HTTP, `worker` takes the queue's messages and `dead` those that came too
+often, schedules invoke `tick`, and every minute `sweep` looks for what is due.
 """
 # ruff: noqa: E402, PTH120  what is imported first decides how fast the rest is; pathlib would be an import more
 
@@ -15,7 +16,7 @@ from chalicelib.cloud import precompiled
 precompiled.use(os.path.dirname(__file__))  # before anything defines a dataclass
 gc.set_threshold(50_000, 20, 20)  # what is imported stays: looking for garbage among it costs a cold start 9 ms
 
-from chalice.app import Chalice, SQSEvent
+from chalice.app import Chalice, CloudWatchEvent, SQSEvent
 
 if "chalice.cli" in sys.modules:  # we are being deployed
     from infra import deploy_hooks
@@ -82,9 +83,28 @@ def worker(event: SQSEvent) -> dict[str, Any]:
     from chalicelib.cloud.messages import read_batch
 
     batch = read_batch(event.to_dict())
+    return batch.answer(bridge.run(lambda house: house.work(batch.received, _seconds(event))))
+
+
+@app.on_sqs_message(queue=f"penstock-{STAGE}-jobs-dead", batch_size=10, maximum_concurrency=2)
+def dead(event: SQSEvent) -> dict[str, Any]:
+    """Make failures that people see of what came too often; those that must come again are named in the answer."""
+    from chalicelib.cloud.messages import read_batch
+
+    batch = read_batch(event.to_dict())
+    return batch.answer(bridge.run(lambda house: house.bury(batch.received, _seconds(event))))
+
+
+def _seconds(event: SQSEvent) -> float:
+    """What is left to this invocation, but for a second, which is kept for the answer itself."""
     context: Any = event.context
-    seconds = context.get_remaining_time_in_millis() / 1000 - 1  # a second is kept for the answer itself
-    return batch.answer(bridge.run(lambda house: house.work(batch.received, seconds)))
+    return context.get_remaining_time_in_millis() / 1000 - 1
+
+
+@app.schedule("rate(1 minute)")
+def sweep(event: CloudWatchEvent) -> dict[str, Any]:  # noqa: ARG001
+    """Look at what is due; how many executions there were."""
+    return {"looked_at": bridge.run(lambda house: house.sweep())}
 
 
 @app.lambda_function(name="tick")

@@ -60,7 +60,11 @@ def build(node_type: str, parameters: Mapping[str, Any]) -> "Action | Control | 
         ParameterError: with every mistake, each with its place (`with.channel: is missing`); values are never repeated.
         NotBuiltYetError: the node, or a parameter that was given, cannot be used yet.
     """
-    node = find(node_type)
+    return construct(find(node_type), node_type, parameters)
+
+
+def construct(node: "Node", node_type: str, parameters: Mapping[str, Any]) -> "Action | Control | Trigger":
+    """A node of this class and type, as `build` makes it; raises ParameterError and NotBuiltYetError as it does."""
     not_built: Mapping[str, str] = getattr(node, "not_built", {})
     for name, sentence in not_built.items():
         if name == "*" or name in parameters:

@@ -23,6 +23,9 @@ PenstockError
 │   ├── CredentialUnfitError     the credential lacks a field, or may not go to this host
 │   ├── AddressRefusedError      an address that a flow may not call
 │   ├── FlowDisabledError        the flow is switched off
+│   ├── LinkWrongError           no such link was ever made, or it was altered
+│   ├── LinkExpiredError         the time in which the link could be used is over
+│   ├── RedriveRefusedError      the execution cannot be redriven so; the message says why
 │   ├── NotBuiltYetError         known, and refused by name until it exists
 │   ├── StepFailedError          what the service or the node answered cannot be mended by trying again
 │   └── SettingError             the deployment's configuration is wrong
@@ -38,6 +41,8 @@ PenstockError
     ├── AlreadyExistsError       something else is stored under this name
     ├── DeliveryConflictError    the same delivery id came with another body
     ├── LeaseLostError           another worker holds this step
+    ├── LinkUsedError            the link was used before
+    ├── ExecutionOngoingError    the execution has not ended
     └── ExecutionEndedError      the execution has ended
 
 Beside these, straight below PenstockError, stand those of `penstock deploy`, where they are raised (`infra/`):
@@ -248,6 +253,27 @@ class FlowDisabledError(CallerError):
     status = 409
 
 
+class LinkWrongError(CallerError):
+    """This link is none of ours: a part of it is missing or was altered. Open it exactly as it was sent."""
+
+    code = "link_wrong"
+    status = 404
+
+
+class LinkExpiredError(CallerError):
+    """The time in which this link could be used is over."""
+
+    code = "link_expired"
+    status = 410
+
+
+class RedriveRefusedError(CallerError):
+    """The execution cannot be redriven so."""
+
+    code = "redrive_refused"
+    status = 422
+
+
 class NotBuiltYetError(CallerError):
     """This is known, but cannot be done yet."""
 
@@ -349,6 +375,20 @@ class LeaseLostError(ConflictError):
     """Another worker holds this step."""
 
     code = "lease_lost"
+
+
+class LinkUsedError(ConflictError):
+    """This link was used before, and works once."""
+
+    code = "link_used"
+    retry = False
+
+
+class ExecutionOngoingError(ConflictError):
+    """The execution has not ended. Wait for its end, or cancel it first."""
+
+    code = "execution_ongoing"
+    retry = False
 
 
 class ExecutionEndedError(ConflictError):

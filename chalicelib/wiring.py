@@ -5,7 +5,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,19 +21,31 @@ from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
-from chalicelib.engine.messages import Resume, Send
+from chalicelib.errors import PenstockError
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.values import Json
 from chalicelib.ports import Live, Schedules
+from chalicelib.worker.budget import Budget, to_milliseconds
+from chalicelib.worker.burial import bury
 from chalicelib.worker.door import FrontDoor
 from chalicelib.worker.ends import Background, Ends
+from chalicelib.worker.links import Links
 from chalicelib.worker.listener import Listener
 from chalicelib.worker.plans import RememberedPlans
+from chalicelib.worker.sweeper import sweep, take_up
 from chalicelib.worker.tools import Settings, Tools
 
 log = logging.getLogger(__name__)
 
 MOST_RESUMED = 100_000
+MOST_SWEPT = 1_000
+MOST_BURIED = 10
+SWEEP_SECONDS = 1.0
+MOST_FORGOTTEN = 64
+BREATH_SECONDS = 0.05
+FORGET_SECONDS = 30.0
+KEPT_SECONDS = 86_400
+"""How long a dead letter that is no message of ours is left alone before the log tells of it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,8 @@ class EmbeddedSettings:
     wait_seconds: float = 25.0
     concurrency: int = 256
     """How many queued messages are worked off at once."""
+    link_key: Callable[[], Awaitable[bytes]] | None = None
+    """Fetches the key that resume links are made with; None: nothing can be answered by a link."""
     step_by_step: bool = False
     """Record each step as soon as it is done, whatever a flow's `durability` says: for whoever watches."""
 
@@ -93,6 +107,7 @@ class Embedded:
             settings=Settings(boot=store.boot, base_url=settings.base_url),
             announce=self.ends.announce,
             respond=self.ends.respond,
+            links=Links(settings.link_key, settings.base_url) if settings.link_key is not None else None,
         )
         self.door = FrontDoor(self.tools, self.ends, self.background)
         self.schedules: Schedules | None = None
@@ -136,20 +151,50 @@ class Embedded:
     async def start(self) -> int:
         """Take up what an earlier life left unfinished, and begin to listen; returns how many that were."""
         left = await self.store.facts.unfinished(MOST_RESUMED)
-        sends = [Send(Resume(key.tenant, key.execution, epoch)) for key, epoch in left]
-        if sends:
-            await self.store.queue.send(sends)
-        self._tasks.append(asyncio.get_running_loop().create_task(self._listen(), name="queue"))
-        return len(sends)
+        resumed = await take_up(self.tools, [key for key, _ in left])
+        works = {"queue": self._listen, "sweeper": self._sweep, "dead letters": self._bury, "retention": self._forget}
+        for name, work in works.items():
+            self._tasks.append(asyncio.get_running_loop().create_task(self._for_ever(work), name=name))
+        return resumed
 
-    async def _listen(self) -> None:
-        """Listen for ever: a queue that cannot be read for a moment must not end it."""
+    async def _for_ever(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Whatever it meets, it begins again."""
         while True:
             try:
-                await self._listener.listen()
-            except Exception:  # the server would go on accepting what nobody works off
-                log.exception("The queue cannot be listened to; it will be tried again.")
+                await work()
+            except Exception:  # nobody else would work off what the server goes on accepting
+                log.exception("The queue or the store cannot be asked; it will be tried again.")
                 await self.clock.sleep(1)
+
+    async def _listen(self) -> None:
+        await self._listener.listen()
+
+    async def _sweep(self) -> None:
+        """Look at what is due; with a short breath, so that long waits end on time."""
+        if await sweep(self.tools, MOST_SWEPT) < MOST_SWEPT:
+            await self.clock.sleep(SWEEP_SECONDS)
+
+    async def _forget(self) -> None:
+        """Remove what has been kept for as long as its flow says, a few at a time, so that nobody waits for it."""
+        while await self.store.facts.forget(int(self.clock.now().timestamp()), MOST_FORGOTTEN) == MOST_FORGOTTEN:
+            await self.clock.sleep(BREATH_SECONDS)
+        await self.clock.sleep(FORGET_SECONDS)
+
+    async def _bury(self) -> None:
+        """Every message that was delivered too often becomes a visible failure."""
+        dead = self.store.queue.dead
+        for each in await dead.receive(MOST_BURIED, 20):
+            budget = Budget(to_milliseconds(self.clock.now()) + int(self.tools.settings.invocation_seconds * 1000))
+            try:
+                is_done = await bury(self.tools, each.message, each.body, budget)
+            except PenstockError as error:
+                log.warning("A dead letter could not be dealt with, and will be tried again: %s", error.detail)
+                await dead.fail(each, 60)
+                continue
+            if is_done:
+                await dead.acknowledge([each])
+            else:
+                await dead.fail(each, KEPT_SECONDS)
 
     async def drain(self, seconds: float) -> bool:
         """Take no more messages, and give what runs this long to end; whether it did."""

@@ -4,6 +4,7 @@ What a delivery that is only accepted does not need is imported when it is first
 the client for flows, the scheduler.
 """
 
+import asyncio
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from chalicelib.adapters.aws.facts import AwsFacts
 from chalicelib.adapters.aws.keys import keys_from_environment, region_from_environment
 from chalicelib.adapters.aws.names import Names
 from chalicelib.adapters.aws.queue import AwsQueue
-from chalicelib.adapters.aws.settings import read_base_url
+from chalicelib.adapters.aws.settings import LINK_KEY_BYTES, read_base_url, read_link_key
 from chalicelib.adapters.aws.versions import AwsVersions
 from chalicelib.adapters.clock import RandomIds, SystemClock
 from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_from
@@ -28,11 +29,12 @@ from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys, hashes_from
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
-from chalicelib.errors import CallerError, SettingError
+from chalicelib.errors import PenstockError, SettingError
 from chalicelib.signing.forms import AwsKeys
-from chalicelib.worker.budget import Budget, from_milliseconds, to_milliseconds
+from chalicelib.worker.budget import Budget, to_milliseconds
 from chalicelib.worker.door import FrontDoor
 from chalicelib.worker.ends import Ends
+from chalicelib.worker.links import Links
 from chalicelib.worker.plans import RememberedPlans
 from chalicelib.worker.tools import Settings, Tools
 
@@ -47,6 +49,9 @@ INVOCATION_SECONDS = 295.0
 
 WAIT_SECONDS = 25.0
 """How long a request waits for a result: API Gateway ends it after 29 s (quotas for REST APIs)."""
+
+MOST_SWEPT = 1_000
+"""Heads that one sweep looks at: it comes every minute, and takes a few seconds for so many."""
 
 
 class Cloud(NamedTuple):
@@ -87,6 +92,7 @@ class OnAws:
             build=catalogue.build,
             settings=Settings(base_url=base_url, invocation_seconds=INVOCATION_SECONDS),
             announce=ends.announce,
+            links=Links(lambda: read_link_key(aws, names.table, os.urandom(LINK_KEY_BYTES)), base_url),
         )
         self.door = FrontDoor(self.tools, ends)
         self.api = Api(
@@ -103,7 +109,6 @@ class OnAws:
                 settings=ApiSettings(
                     base_url=base_url, wait_seconds=WAIT_SECONDS, stage_vars=stage_vars_from(environment)
                 ),
-                check_plan=self._check_plan,
                 on_published=self._published,
             )
         )
@@ -112,50 +117,54 @@ class OnAws:
         """Work off what an invocation with so many seconds left was handed; those that must come again."""
         from chalicelib.worker.listener import work_batch
 
-        deadline = to_milliseconds(self.clock.now()) + int(seconds * 1000)
-        return await work_batch(self.tools, self.queue, batch, Budget(deadline))
+        return await work_batch(self.tools, self.queue, batch, self._budget(seconds))
 
-    async def tick(self, tenant: str, flow: str, trigger: str, planned: int) -> str | None:
-        """A schedule's moment (epoch milliseconds) has come; the execution's id, None where none is to be.
+    async def bury(self, batch: "Sequence[Received]", seconds: float) -> "Sequence[Received]":
+        """Make dead letters failures that people see; those that must come again."""
+        budget = self._budget(seconds)
+        done = await asyncio.gather(*(self._is_buried(each, budget) for each in batch))
+        return [each for each, is_done in zip(batch, done, strict=True) if not is_done]
 
-        What only the flow's author can mend is logged, since the same moment again would meet it again; what may pass
-        is raised, and Scheduler comes again.
-        """
-        from chalicelib.worker.ticks import tick
+    async def _is_buried(self, received: "Received", budget: Budget) -> bool:
+        from chalicelib.worker.burial import bury
 
         try:
-            previous = await self._previous(tenant, flow, trigger, planned)
-            entered = await tick(self.door, self.plans, tenant, flow, trigger, planned, previous)
-        except CallerError as error:
-            log.warning("The schedule %s of flow %s: %s", trigger, flow, error.detail, extra={"code": error.code})
-            return None
-        return entered.execution if entered is not None else None
+            if await bury(self.tools, received.message, received.body, budget):
+                return True
+            if received.message is None:
+                # Here it would come again for a fortnight; there it can be looked at, and nobody works it off.
+                aside = AwsQueue(self._cloud.aws, self._cloud.names.unreadable_url, self.blobs, self.clock)
+                await aside.send_text(received.body)
+                return True
+        except PenstockError as error:
+            log.warning("A dead letter will come again: %s", error.detail, extra={"code": error.code})
+        except Exception:  # one letter's bug must not keep the others from being buried
+            log.exception("A dead letter met a bug; it will come again.")
+        return False
+
+    async def sweep(self) -> int:
+        """Look at every execution whose moment has come; how many there were."""
+        from chalicelib.worker.sweeper import sweep
+
+        return await sweep(self.tools, MOST_SWEPT)
+
+    def _budget(self, seconds: float) -> Budget:
+        return Budget(to_milliseconds(self.clock.now()) + int(seconds * 1000))
+
+    async def tick(self, tenant: str, flow: str, trigger: str, planned: int) -> str | None:
+        """A schedule's minute (epoch milliseconds) has come; the last execution of it, None where none is to be yet.
+
+        What may pass is raised, and Lambda comes again.
+        """
+        from chalicelib.worker.minutes import minute_came
+
+        executions = await minute_came(self.tools, tenant, flow, trigger, planned)
+        return executions[-1] if executions else None
 
     async def forget_connections(self) -> None:
         """Drop every pooled connection, as after a long freeze."""
         await self._cloud.http.forget_connections()
         await self._http.forget_connections()
-
-    async def _previous(self, tenant: str, flow: str, trigger: str, planned: int) -> int | None:
-        """The planned moment before this one; None where the published version did not stand yet."""
-        from chalicelib.kit.cron import previous_time, schedule_of
-
-        live = await self.plans.live(tenant, flow)
-        if live is None or not live.enabled:
-            return None
-        plan = await self.plans.plan(tenant, flow, live.version)
-        entry = plan.triggers.get(trigger)
-        if entry is None or entry.uses != "schedule":
-            return None
-        zone = str(entry.parameters.get("timezone") or plan.timezone)
-        before = previous_time(schedule_of(entry.parameters), from_milliseconds(planned), zone)
-        found = to_milliseconds(before)
-        return found if found >= live.published else None
-
-    def _check_plan(self, plan: "Plan") -> None:
-        from chalicelib.adapters.aws.schedules import schedules_of
-
-        schedules_of(plan, self.clock.now())
 
     async def _published(self, live: "Live", plan: "Plan") -> None:
         from chalicelib.adapters.aws.schedules import SchedulerSchedules
@@ -163,6 +172,10 @@ class OnAws:
         cloud = self._cloud
         schedules = SchedulerSchedules(cloud.http, cloud.keys, cloud.names, cloud.endpoints, self.clock)
         await schedules.replace(live, plan)
+        if any(trigger.uses == "schedule" for trigger in plan.triggers.values()):
+            from chalicelib.worker.minutes import replaced
+
+            await replaced(self.tools, live, plan)
 
 
 async def on_aws(environment: Mapping[str, str]) -> OnAws:

@@ -9,6 +9,7 @@ the next one.
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.adapters.aws.names import FUNCTIONS, Names
-from chalicelib.adapters.aws.settings import settings_item
+from chalicelib.adapters.aws.settings import LINK_KEY_BYTES, settings_update
 from infra import stages, vendor
 from infra.deploy_hooks import DeployError
 from infra.provision import Instruction, Provisioner
 
 LOG_DAYS = 30
 _KEPT_STATE = "deployed.json"
+_IN_CHAINS = ("api", "worker", "dead")
+"""What sends messages on its way from a message, or may be called by what a message started."""
 Say = Callable[[str], None]
 
 
@@ -87,11 +90,12 @@ class Deployment:
         steps += [
             Step("fetch what Chalice remembers of the last deployment", self._fetch_state),
             Step(
-                f"chalice deploy: {verb} {functions}, their roles, the gateway and the queue's mapping", self._chalice
+                f"chalice deploy: {verb} {functions}, their roles, the gateway, the mappings, the sweep's rule",
+                self._chalice,
             ),
             Step("let the functions and the queue call each other for as long as a flow needs", self._allow_recursion),
             Step(f"keep the functions' logs for {LOG_DAYS} days", self._keep_logs),
-            Step("write down where the deployment is reached", self._record_url),
+            Step("write down where the deployment is reached, and a key for its links", self._record_settings),
             Step("keep what Chalice remembers in the bucket", self._keep_state),
         ]
         return steps
@@ -102,7 +106,8 @@ class Deployment:
         steps = [
             Step("fetch what Chalice remembers of the last deployment", self._fetch_state),
             Step(
-                f"chalice delete: {functions}, their roles, the gateway and the queue's mapping", self._chalice_delete
+                f"chalice delete: {functions}, their roles, the gateway, the mappings, the sweep's rule",
+                self._chalice_delete,
             ),
         ]
         steps += [self._provisioning(each) for each in self._provisioner.plan_removal()]
@@ -180,7 +185,7 @@ class Deployment:
     def _allow_recursion(self) -> None:
         """Lambda stops a chain of a function and a queue after 16 hops, unless it is told that the chain is meant."""
         functions = self._session.client("lambda")
-        for name in ("api", "worker"):
+        for name in _IN_CHAINS:
             functions.put_function_recursion_config(FunctionName=self.names.function(name), RecursiveLoop="Allow")
 
     def _keep_logs(self) -> None:
@@ -199,9 +204,10 @@ class Deployment:
     def _log_groups(self) -> list[str]:
         return [f"/aws/lambda/{self.names.function(name)}" for name in FUNCTIONS]
 
-    def _record_url(self) -> None:
+    def _record_settings(self) -> None:
         url = self._environment.get("PENSTOCK_URL") or self.url
-        self._session.client("dynamodb").put_item(TableName=self.names.table, Item=settings_item(url))
+        update = settings_update(url.rstrip("/"), secrets.token_bytes(LINK_KEY_BYTES))
+        self._session.client("dynamodb").update_item(TableName=self.names.table, **update)
 
 
 def deploy(

@@ -2,7 +2,7 @@
 
 So that plain `chalice deploy --stage dev` is right, also without our command line:
 
-- the queue's mapping has `ReportBatchItemFailures` from its first second; set afterwards, the batches in between lose
+- the queues' mappings have `ReportBatchItemFailures` from its first second; set afterwards, the batches in between lose
   every message that failed (aws/chalice issue 2029);
 - `vendor/` is built when it is missing or stale; a package without a wheel ends the deployment (Chalice would go on);
 - the package holds our bytecode, and neither `__pycache__` nor the command line (`infra/packaging.py`);
@@ -80,7 +80,8 @@ def environment_for(
     wanted = set(_EVERYWHERE)
     if function == names.function("api"):
         wanted |= _ONLY_API
-    has_credentials = function in {names.function("api"), names.function("worker")}
+    # They run steps: dead letters too, those of an execution's `on_failure`.
+    has_credentials = function in {names.function(name) for name in ("api", "worker", "dead")}
     found = {
         name: value
         for name, value in {**present, **caller}.items()

@@ -43,7 +43,7 @@ class CreateStack:
     stage: str
 
     def __str__(self) -> str:
-        return f"create the stack {self.name}: table, queue and dead letters, bucket, key, the schedules' role"
+        return f"create the stack {self.name}: table, queues, bucket, key, the schedules' role"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A stage's files under `.chalice/`: an entry in config.json and a policy for each function, made from those of `dev`.
 
-They are written once and then belong to whoever deploys: what is there is never written again.
+They are written once and then belong to whoever deploys: what is there is never written again. A stage from before
+there was a function gets what that function needs.
 """
 
 import json
@@ -28,9 +29,16 @@ def missing_files(project: Path, stage: str) -> Mapping[str, str]:
         if not (project / path).exists():
             found[path] = for_stage((project / policy_path(function, PATTERN)).read_text(), stage)
     config: dict[str, Any] = json.loads((project / CONFIG).read_text())
-    if stage not in config["stages"]:
-        entry = json.loads(for_stage(json.dumps(config["stages"][PATTERN]), stage))
-        config["stages"][stage] = entry
+    pattern: dict[str, Any] = json.loads(for_stage(json.dumps(config["stages"][PATTERN]), stage))
+    entry: dict[str, Any] | None = config["stages"].get(stage)
+    if entry is None:
+        config["stages"][stage] = pattern
+        found[CONFIG] = json.dumps(config, indent=2) + "\n"
+        return found
+    functions: dict[str, Any] = entry.setdefault("lambda_functions", {})
+    missing = {name: each for name, each in pattern["lambda_functions"].items() if name not in functions}
+    if missing:
+        functions |= missing
         found[CONFIG] = json.dumps(config, indent=2) + "\n"
     return found
 

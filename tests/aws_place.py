@@ -36,6 +36,8 @@ class Place:
     facts: AwsFacts
     versions: AwsVersions
     queue: AwsQueue
+    dead: AwsQueue
+    """Where its messages go that came too often."""
     blobs: AwsBlobs
     url: str
     dynamodb: Any
@@ -61,28 +63,25 @@ async def place(
     name = fresh_name("penstock")
     make_table(dynamodb, name)
     _clients(url, "s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    queue_url = _make_queue(_clients(url, "sqs"), name, visibility_seconds, most_receives)
+    queue_url, dead_url = _make_queues(_clients(url, "sqs"), name, visibility_seconds, most_receives)
     endpoints = Endpoints(every=url, dynamodb=dynamodb_url)
     http = client_for_engine(EgressPolicy.for_engine(endpoints.named()))
     real = SystemClock()
     aws = Aws(http, keys, REGION, endpoints, real, jitter=random.random)
     blobs = AwsBlobs(aws, name)
-    queue = AwsQueue(aws, queue_url, blobs, real)
+    queue, dead = (AwsQueue(aws, each, blobs, real) for each in (queue_url, dead_url))
     facts = AwsFacts(aws, name, clock or real)
     try:
-        yield Place(aws, name, queue_url, name, facts, AwsVersions(aws, name, blobs), queue, blobs, url, dynamodb)
+        yield Place(aws, name, queue_url, name, facts, AwsVersions(aws, name, blobs), queue, dead, blobs, url, dynamodb)
     finally:
         await http.close()
         dynamodb.delete_table(TableName=name)
 
 
-def _make_queue(sqs: Any, name: str, visibility_seconds: int, most_receives: int) -> str:
-    dead = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
+def _make_queues(sqs: Any, name: str, visibility_seconds: int, most_receives: int) -> tuple[str, str]:
+    attributes = {"VisibilityTimeout": str(visibility_seconds)}
+    dead = sqs.create_queue(QueueName=f"{name}-dead", Attributes=attributes)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    return sqs.create_queue(
-        QueueName=name,
-        Attributes={
-            "VisibilityTimeout": str(visibility_seconds),
-            "RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": str(most_receives)}),
-        },
-    )["QueueUrl"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": str(most_receives)})
+    living = sqs.create_queue(QueueName=name, Attributes={**attributes, "RedrivePolicy": redrive})["QueueUrl"]
+    return living, dead

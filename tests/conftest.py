@@ -6,6 +6,9 @@ summary if the test passed, with or without -s, in one process or under pytest-x
 
 from tests.aws_server import aws_url  # noqa: F401  a fixture; nothing starts before a test takes it
 
+collect_ignore = ["flow/files"]
+"""Files to be read by tests: among them tests of flows whose nodes there are not."""
+
 
 def pytest_terminal_summary(terminalreporter):
     """Write the lines that passed tests recorded, sorted, each once."""

@@ -5,14 +5,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jsonschema
 import pytest
 
 from chalicelib import catalogue
 from chalicelib.errors import NodeUnknownError, NotBuiltYetError, ParameterError
-from chalicelib.kit.action import Action
+from chalicelib.kit.action import Action, Control
 from chalicelib.kit.values import Request
 from chalicelib.nodes.slack import PostMessage
 from tools.catalogue import differences, generated
@@ -135,8 +135,34 @@ def test_a_place_within_a_list_or_an_object_is_named() -> None:
 def test_build_makes_the_node() -> None:
     node = catalogue.build("slack.post_message", {"channel": "#a", "text": "b"})
     assert node == PostMessage(channel="#a", text="b")
-    with pytest.raises(NotBuiltYetError):
-        catalogue.build("approval", {})
+
+
+class Half(Control):
+    """A node of which a part cannot be used yet."""
+
+    not_built: ClassVar = {"later": "this cannot be done yet; leave it out"}
+
+    now: int = 0
+    later: int = 0
+
+
+class Whole(Control):
+    """A node that cannot be used yet at all."""
+
+    not_built: ClassVar = {"*": "this cannot be done yet"}
+
+
+def test_what_is_not_built_is_refused_by_name_whatever_it_is_given() -> None:
+    assert catalogue.construct(Half, "half", {"now": 1}) == Half(now=1)
+    with pytest.raises(NotBuiltYetError, match=r"^half with\.later: this cannot be done yet; leave it out\.$"):
+        catalogue.construct(Half, "half", {"now": "x", "later": 1})
+    for parameters in ({}, {"nonsense": 1}):
+        with pytest.raises(NotBuiltYetError, match=r"^whole: this cannot be done yet\.$"):
+            catalogue.construct(Whole, "whole", parameters)
+
+
+def test_every_node_there_is_can_be_used() -> None:
+    assert [name for name, entry in catalogue.entries().items() if entry.get("not_built")] == []
 
 
 def test_nothing_a_node_is_handed_holds_a_credential() -> None:
@@ -229,7 +255,25 @@ def test_the_schema_for_editors_is_one() -> None:
         flow(timezone="UTC", inputs={"a": {"type": "string"}}, output="${ steps.one.a }", vars={"b": 1}, deadline="1h"),
         flow(triggers={"t": {"uses": "webhook", "with": {"method": "POST"}, "verify": "none", "respond": "result"}}),
         flow(triggers={"t": {"uses": "webhook", "verify": {"scheme": "github", "credential": "c"}, "if": "${ true }"}}),
-        flow(triggers={"t": {"uses": "schedule", "with": {"every": "1h"}, "overlap": "skip"}}),
+        flow(triggers={"t": {"uses": "schedule", "with": {"every": "1h"}, "overlap": "skip", "catch_up": "all"}}),
+        flow(triggers={"t": {"uses": "error"}, "u": {"uses": "error", "with": {"flows": ["a", "b-c"]}}}),
+        flow(triggers={"t": {"uses": "error", "with": {"flows": "a"}}}),
+        flow(concurrency=3),
+        flow(concurrency={"max": 5}),
+        flow(concurrency={"key": "${ inputs.customer }"}),
+        flow(concurrency={"max": 5, "key": "c-${ inputs.customer }"}),
+        flow(steps={"s": {"uses": "approval", "with": {"ask": "ok?", "expires": "2d", "by": ["Ann"]}}}),
+        flow(steps={"s": {"uses": "callback", "with": {"expires": "${ inputs.time }", "heartbeat": "10m"}}}),
+        flow(steps={"s": {"uses": "call", "with": {"flow": "x", "wait": True}}}),
+        flow(
+            steps={
+                "s": {
+                    "uses": "repeat",
+                    "with": {"until": "${ last.done }", "every": "1d"},
+                    "steps": {"in_it": {"uses": "set", "with": {"x": 1}}},
+                }
+            }
+        ),
         flow(
             steps={
                 "s": {
@@ -261,7 +305,7 @@ def test_the_schema_for_editors_is_one() -> None:
                 "s": {
                     "uses": "fail",
                     "with": {"message": "x"},
-                    "retry": {"attempts": 3, "for": [429, "5xx"]},
+                    "retry": {"attempts": 3, "within": "10m", "for": [429, "5xx"]},
                     "on_error": {"use": None},
                 }
             }
@@ -290,6 +334,15 @@ def test_the_schema_for_editors_takes_flows(document: dict[str, Any]) -> None:
         flow(steps={"s": {"uses": "foreach", "with": {"over": []}, "steps": {"t": {"uses": "nope"}}}}),
         flow(triggers={"t": {"uses": "set"}}),
         flow(triggers={"t": {"uses": "webhook", "respond": "later"}}),
+        flow(triggers={"t": {"uses": "schedule", "with": {"every": "1h"}, "overlap": "cancel"}}),
+        flow(triggers={"t": {"uses": "error", "with": {"flows": ["A b"]}}}),
+        flow(concurrency=0),
+        flow(concurrency=1001),
+        flow(concurrency={}),
+        flow(concurrency={"key": "customer"}),
+        flow(concurrency={"group": "x"}),
+        flow(steps={"s": {"uses": "fail", "with": {"message": "x"}, "retry": {"attempts": 3, "within": "soon"}}}),
+        flow(steps={"s": {"uses": "approval", "with": {"expires": "2d"}}}),
     ],
 )
 def test_the_schema_for_editors_marks_mistakes(document: dict[str, Any]) -> None:

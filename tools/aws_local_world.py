@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.adapters.aws.names import Names
-from tools.aws_local import esm
+from tools.aws_local import esm, rules
 from tools.aws_local.server import make_server
 
 REGION = "eu-central-1"
@@ -81,6 +81,10 @@ class World:
     def deliver(self) -> int:
         """Hand every queued message to the function that its mapping names; returns how many there were."""
         return esm.deliver_all(self.client("sqs"), self.client("lambda"))
+
+    def fire(self) -> int:
+        """Let the time of every scheduled rule come; returns how many functions that invoked."""
+        return rules.fire(self.client("events"), self.client("lambda"))
 
 
 def gateway_event(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:

@@ -8,12 +8,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.flow.model import FLOW_NAME
+from chalicelib.flow.reading import CATCH_UP, MOST_AT_ONCE, OVERLAP
 
 Schema = dict[str, Any]
 
 _ID = "^(?!(and|or|in|true|false|null)$)[a-z][a-z0-9_]{0,39}$"
 _EXPRESSION: Schema = {"type": "string", "pattern": r"\$\{"}
 _DURATION: Schema = {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$"}
+_AT_ONCE: Schema = {"type": "integer", "minimum": 1, "maximum": MOST_AT_ONCE}
+_LANES: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        "max": {**_AT_ONCE, "description": "How many at once: in all, or with `key` in each lane; 1 if left out."},
+        "key": {**_EXPRESSION, "description": "What tells lanes apart, from `trigger`, `inputs` and `vars`."},
+    },
+}
 _KEPT = {
     *("type", "enum", "items", "properties", "required", "additionalProperties", "description", "default", "pattern"),
     *("minimum", "maximum", "minItems", "maxItems", "minLength", "maxLength", "anyOf", "oneOf", "examples", "const"),
@@ -51,12 +62,13 @@ def flow_schema(entries: Mapping[str, Mapping[str, Any]]) -> Schema:
             "on_failure": _named("Steps for when the execution fails; they see `failure`.", "step"),
             "output": {"description": "The execution's result."},
             "concurrency": {
-                "description": "How many executions at once: `max` of them, or one at a time for each `key`.",
-                "anyOf": [{"type": "integer", "minimum": 1}, {"type": "object"}],
+                "description": "How many executions run at once; the others are queued in the order they came.",
+                "anyOf": [_AT_ONCE, _LANES],
             },
             "deadline": {**_DURATION, "description": "After how long an execution ends as timed out."},
             "durability": {
-                "description": "When facts are written besides where they must be.",
+                "description": "When facts are written besides where they must be: also at hand-overs (`barrier`, the "
+                "default), after each step, or not at all.",
                 "enum": ["end", "barrier", "every"],
             },
             "retention": {**_DURATION, "description": "How long ended executions are kept."},
@@ -93,8 +105,14 @@ _TRIGGER: Schema = {
         "description": "What the sender is told: that it was accepted, the result, or what a `respond` step says.",
         "enum": ["accepted", "result", "step"],
     },
-    "overlap": {"description": "What to do while the last one is still running.", "enum": ["skip", "queue", "allow"]},
-    "catch_up": {"description": "What to do about times that were missed.", "enum": ["none", "last", "all"]},
+    "overlap": {
+        "description": "Of a schedule: what to do while the last one is still running; `allow` if left out.",
+        "enum": list(OVERLAP),
+    },
+    "catch_up": {
+        "description": "Of a schedule: which of the times that were missed to make up for; `none` if left out.",
+        "enum": list(CATCH_UP),
+    },
 }
 
 _STEP: Schema = {
@@ -116,6 +134,7 @@ _STEP: Schema = {
             "first": {**_DURATION, "description": "The first pause."},
             "factor": {"description": "By what each pause is longer than the last.", "type": "number", "minimum": 1},
             "cap": {**_DURATION, "description": "The longest pause."},
+            "within": {**_DURATION, "description": "How long after the first attempt began another may still begin."},
             "for": {
                 "description": "Which failures: timeout, connect, a status such as 429, or 5xx.",
                 "type": "array",

@@ -133,6 +133,8 @@ def _example(example: Example) -> dict[str, Any]:
             data |= {"returns": {"code": failure.code, "message": failure.message}, "port": "error"}
         case _:
             pass
+    if example.becomes is not None:
+        data |= {"returns": example.becomes.value, "port": example.becomes.port}
     return {**data, "about": example.about} if example.about else data
 
 

@@ -64,9 +64,9 @@ def _as_step(entry: Entry) -> str:
             lines.append("    credential: my_credential")
         about = f"{example['about']}\n\n" if "about" in example else ""
         value = json.dumps(example["returns"], ensure_ascii=False, indent=2)
-        leaves = "" if example["port"] == "done" else f" It leaves by `{example['port']}`."
+        leaves = "" if example["port"] == "done" else f"It leaves by `{example['port']}`. "
         blocks.append(
-            f"{about}{_fenced([*lines, *_with(example['given'])])}\n\nIts value:{leaves}\n\n```json\n{value}\n```"
+            f"{about}{_fenced([*lines, *_with(example['given'])])}\n\n{leaves}Its value:\n\n```json\n{value}\n```"
         )
     return "\n\n".join(["## In a flow", *blocks])
 

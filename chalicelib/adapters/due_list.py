@@ -16,6 +16,10 @@ DEFAULT_MOST_RECEIVES = 10
 """How often a message is delivered before it is a dead letter."""
 
 
+MOST_OUT_OF_DATE = 64
+"""Moments of letters that are gone or moved; without a bound they would pile up for as long as a delivery is hidden."""
+
+
 def milliseconds(clock: Clock) -> int:
     """The clock in epoch milliseconds."""
     return int(clock.now().timestamp() * 1000)
@@ -55,7 +59,7 @@ class DueList:
         """Take letters in, and wake who waits for one."""
         for letter in letters:
             self._letters[letter.number] = letter
-            heapq.heappush(self._due, (letter.visible_at, letter.number))
+            self._plan(letter)
         if letters:
             self._wake()
 
@@ -86,7 +90,15 @@ class DueList:
 
     def _move(self, letter: Letter, moment: int) -> None:
         letter.visible_at = moment
-        heapq.heappush(self._due, (moment, letter.number))
+        self._plan(letter)
+
+    def _plan(self, letter: Letter) -> None:
+        """Enter its moment; what is out of date is thrown away once there is more of that than of anything else."""
+        if len(self._due) > 2 * len(self._letters) + MOST_OUT_OF_DATE:
+            self._due = [(each.visible_at, each.number) for each in self._letters.values()]
+            heapq.heapify(self._due)
+        else:
+            heapq.heappush(self._due, (letter.visible_at, letter.number))
 
     async def wait_for(self, take: Callable[[], Sequence[Letter]], wait_seconds: float) -> Sequence[Letter]:
         """What `take` gives, as soon as it gives something; nothing after this long."""

@@ -68,8 +68,8 @@ class Api:
             caller = await authenticate(request, self._tools.keys)
             allow(caller, route.role)
         call = Call(request, self._tools, route, match.names, caller)
-        if not route.is_hook:
-            from chalicelib.api.reading import read_body, read_parameters  # imported late: hooks read their own
+        if not route.reads_itself:
+            from chalicelib.api.reading import read_body, read_parameters  # imported late: hooks read theirs themselves
 
             body = NOTHING if route.takes == "*" or method in {"GET", "HEAD"} else read_body(request, route.takes)
             call = call._replace(query=read_parameters(request, route.query), body=body)

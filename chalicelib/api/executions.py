@@ -3,17 +3,20 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from chalicelib.api.auth import Role
 from chalicelib.api.request import Answer, json_answer
 from chalicelib.api.running import reason_to_json
 from chalicelib.api.times import from_text, to_text, to_text_or_none
 from chalicelib.api.tools import Call, execution_url
 from chalicelib.engine.packs import Attempt
-from chalicelib.engine.records import Status
+from chalicelib.engine.records import Image, Status
 from chalicelib.errors import NotFoundError
 from chalicelib.flow.values import Json
 from chalicelib.ports import Details, Listing, StepDetails, Summary
 
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{26}")
+_LINK = re.compile(rb"((?:/|%2F)(?:callbacks|approvals)(?:/|%2F))[\w-]{20,}(?:\.|%2E)[\w-]{22}", re.IGNORECASE)
+"""A link in what a step was given, such as a message. Who may only look must not be able to answer by it."""
 STATUSES: Mapping[str, Status] = {status.word: status for status in Status}
 
 
@@ -37,21 +40,37 @@ async def list_executions(call: Call) -> Answer:
 async def show(call: Call) -> Answer:
     """Everything that is known of an execution."""
     details = await call.tools.door.details(call.tenant, execution_id(call))
-    return json_answer(details_to_json(details, call))
+    answer = json_answer(details_to_json(details, call))
+    return answer if call.may(Role.OPERATOR) else answer._replace(body=_LINK.sub(rb"\1...", answer.body))
 
 
 async def cancel(call: Call) -> Answer:
     """Stop it; raises ExecutionEndedError where it has ended."""
     message = call.body.get("message")
     text = message if isinstance(message, str) and message else "Cancelled through the API."
-    image = await call.tools.door.cancel(call.tenant, execution_id(call), text)
-    return json_answer(
-        {
-            "execution": image.key.execution,
-            "url": execution_url(call.tools.settings, image.key.execution),
-            "status": image.status.word,
-        }
+    return standing(call, await call.tools.door.cancel(call.tenant, execution_id(call), text))
+
+
+async def pause(call: Call) -> Answer:
+    """Start nothing more in it; raises ExecutionEndedError where it has ended."""
+    return standing(call, await call.tools.door.pause(call.tenant, execution_id(call)))
+
+
+async def resume(call: Call) -> Answer:
+    """Go on with it; raises ExecutionEndedError where it has ended."""
+    return standing(call, await call.tools.door.resume(call.tenant, execution_id(call)))
+
+
+async def redrive(call: Call) -> Answer:
+    """Run it again from what failed, or from a step; raises ExecutionOngoingError and RedriveRefusedError."""
+    step = call.body.get("step")
+    image = await call.tools.door.redrive(
+        call.tenant,
+        execution_id(call),
+        step=step if isinstance(step, str) else None,
+        force=call.body.get("force") is True,
     )
+    return standing(call, image)
 
 
 async def retry(call: Call) -> Answer:
@@ -65,6 +84,18 @@ async def retry(call: Call) -> Answer:
             "retry_of": former,
         },
         202,
+    )
+
+
+def standing(call: Call, image: Image) -> Answer:
+    """What became of an execution that was told something."""
+    execution = image.key.execution
+    return json_answer(
+        {
+            "execution": execution,
+            "url": execution_url(call.tools.settings, execution),
+            "status": image.status.word,
+        }
     )
 
 
@@ -97,11 +128,12 @@ def details_to_json(details: Details, call: Call) -> dict[str, Json]:
         "document": details.trigger,
         "inputs": details.inputs,
         "output": details.output,
-        "steps": [_step_to_json(step) for step in details.steps],
+        "steps": [_step_to_json(step, may_answer=call.may(Role.OPERATOR)) for step in details.steps],
     }
 
 
-def _step_to_json(step: StepDetails) -> Json:
+def _step_to_json(step: StepDetails, *, may_answer: bool) -> Json:
+    """A step. Whoever has its link may answer it: it is shown to those who may answer anyway, else null."""
     return {
         "id": step.id,
         "uses": step.uses,
@@ -110,6 +142,8 @@ def _step_to_json(step: StepDetails) -> Json:
         "started": to_text(step.attempts[0].start) if step.attempts else None,
         "ended": _ended(step.status, step.attempts),
         "due": to_text_or_none(step.due),
+        "link": (step.link or None) if may_answer else None,
+        "child": step.child or None,
         "input": step.input,
         "output": step.output,
         "failure": dict(step.failure) if step.failure is not None else None,

@@ -96,6 +96,7 @@ def live_to_json(live: Live) -> dict[str, Json]:
         "flow": live.flow,
         "version": live.version,
         "enabled": live.enabled,
+        "paused": live.paused,
         "published": to_text(live.published),
     }
 

@@ -69,13 +69,14 @@ async def receive(call: Call) -> Answer:
     challenge = _challenge(sender.scheme, document["body"])
     if challenge is not None:
         return challenge
+    respond = "accepted" if live.paused else trigger.respond  # queued: its result would outlast every request
     knock = Knock(
         tenant,
         plan,
         trigger,
         document,
         None,
-        trigger.respond,
+        respond,
         request.received,
         key=sender.key,
         fingerprint=_fingerprint(request),
@@ -86,7 +87,7 @@ async def receive(call: Call) -> Answer:
     except DeliveryConflictError:
         _log.warning("another body under the same delivery id: flow %s, trigger %s", plan.flow, trigger.id)
         raise
-    return await answer_of(entered, trigger.respond, tools)
+    return await answer_of(entered, respond, tools)
 
 
 async def _find(tools: Tools, tenant: str, flow: str, name: str) -> tuple[Live, Plan, TriggerPlan]:

@@ -12,6 +12,7 @@ _PROBLEM: Final[dict[str, Json]] = {
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 _ANY_CONTENT: Final[dict[str, Json]] = {"*/*": {"schema": {}}}
+_API: Final = "/api/v1/"
 _FLOW_FILE: Final[dict[str, Json]] = {
     "application/yaml": {"schema": {"type": "string"}},
     "application/json": {"schema": {"type": "object"}},
@@ -53,7 +54,7 @@ def document(*, base_url: str = "", table: tuple[Route, ...] = TABLE) -> dict[st
 
 def operation_id(route: Route, method: str) -> str:
     """A name that no other operation has."""
-    if not route.is_hook:
+    if route.path.startswith(_API):
         return route.handler.replace(":", "_")
     parts = [part.strip("{}") for part in route.path.split("/")[1:]]
     return "_".join([method.lower(), *parts])
@@ -63,9 +64,9 @@ def _operation(route: Route, method: str) -> dict[str, Json]:
     operation: dict[str, Json] = {
         "operationId": operation_id(route, method),
         "summary": route.summary,
-        "tags": ["hooks" if route.is_hook else route.path.split("/")[3].removesuffix(".json")],
+        "tags": [_tag(route)],
         "parameters": [*_in_path(route), *_in_query(route), *([_IDEMPOTENCY_KEY] if route.takes == "Start" else [])],
-        "responses": {**{str(status): _answer(schema) for status, schema in route.gives}, "default": _PROBLEM},
+        "responses": {**{str(status): _answer(schema, route) for status, schema in route.gives}, "default": _PROBLEM},
     }
     if route.role is None:
         operation["security"] = []
@@ -74,6 +75,12 @@ def _operation(route: Route, method: str) -> dict[str, Json]:
     if route.takes and method != "GET":
         operation["requestBody"] = _body(route)
     return operation
+
+
+def _tag(route: Route) -> str:
+    if route.is_hook:
+        return "hooks"
+    return route.path.removeprefix(_API).strip("/").split("/")[0].removesuffix(".json")
 
 
 def _in_path(route: Route) -> list[Json]:
@@ -93,19 +100,21 @@ def _in_query(route: Route) -> list[Json]:
 
 
 def _body(route: Route) -> Json:
-    if route.is_hook:
-        return {"required": False, "content": _ANY_CONTENT}
     if route.takes == "*":
-        return {"required": True, "content": _FLOW_FILE}
+        return {"required": not route.reads_itself, "content": _ANY_CONTENT if route.reads_itself else _FLOW_FILE}
     required = bool(_required(BODIES[route.takes]))
     schema: Json = {"$ref": f"#/components/schemas/{route.takes}"}
-    return {"required": required, "content": {"application/json": {"schema": schema}}}
+    kinds = ["application/json", *(["application/x-www-form-urlencoded"] if route.is_page else [])]
+    return {"required": required, "content": {kind: {"schema": schema} for kind in kinds}}
 
 
-def _answer(schema: str) -> Json:
+def _answer(schema: str, route: Route) -> Json:
     if not schema:
         return {"description": "What the flow answers.", "content": _ANY_CONTENT}
-    content: Json = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    kind = "application/problem+json" if schema == "Problem" else "application/json"
+    content: dict[str, Json] = {kind: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    if route.is_page:
+        content["text/html"] = {"schema": {"type": "string"}}
     return {"description": f"{schema}.", "content": content}
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from zoneinfo import ZoneInfoNotFoundError
 
 from chalicelib.api.content import content_type
 from chalicelib.api.flows import (
@@ -27,10 +28,12 @@ from chalicelib.errors import (
     UsageError,
 )
 from chalicelib.flow.check import Report, check, refuse, refuse_text
+from chalicelib.flow.listening import listens_of
 from chalicelib.flow.plan import Plan, TriggerPlan
 from chalicelib.flow.planning import make_plan, version_of
 from chalicelib.flow.text import Document, read_draft, read_json
 from chalicelib.flow.values import Json
+from chalicelib.kit.cron import ever_fires, schedule_of
 from chalicelib.ports import Live
 from chalicelib.signing.inbound import scheme_names, scheme_row
 
@@ -51,7 +54,6 @@ async def publish(call: Call) -> Answer:
     version, text = version_of(document.data, tools.settings.stage_vars)
     known = await tools.versions.live(call.tenant, name)
     plan = make_plan(document.data, entries(), stage_vars=tools.settings.stage_vars)
-    tools.check_plan(plan)
     warnings: list[Json] = [problem_to_json(each) for each in report.warnings]
     if call.query.get("dry_run"):
         return json_answer(
@@ -59,6 +61,7 @@ async def publish(call: Call) -> Answer:
                 "flow": name,
                 "version": version,
                 "enabled": known.enabled if known else True,
+                "paused": known.paused if known else False,
                 "changed": known is None or known.version != version,
                 "warnings": warnings,
             }
@@ -89,12 +92,27 @@ async def roll_back(call: Call) -> Answer:
 
 async def enable(call: Call) -> Answer:
     """Let the flow start executions."""
-    return await _switch(call, enabled=True)
+    _, live = await _switch(call, enabled=True)
+    return json_answer(live_to_json(live))
 
 
 async def disable(call: Call) -> Answer:
     """Let the flow start no more executions."""
-    return await _switch(call, enabled=False)
+    _, live = await _switch(call, enabled=False)
+    return json_answer(live_to_json(live))
+
+
+async def pause(call: Call) -> Answer:
+    """Let what the flow starts wait in the queue."""
+    _, live = await _switch(call, paused=True)
+    return json_answer(live_to_json(live))
+
+
+async def resume(call: Call) -> Answer:
+    """Let it start again, and wake what was queued; where it was not paused too: an earlier try may have died."""
+    _, live = await _switch(call, paused=False)
+    woken = await call.tools.door.resume_flow(call.tenant, live.flow)
+    return json_answer({**live_to_json(live), "woken": woken})
 
 
 async def rotate(call: Call) -> Answer:
@@ -125,12 +143,13 @@ def checked(document: Document, name: str) -> Report:
 def reported(document: Document, name: str) -> Report:
     """All that the check has to say, wherever a flow is checked: in publishing, on the command line, in a folder.
 
-    Beyond `flow.check` it knows the schemes there are with their options, and the name that the address says.
+    Beyond `flow.check` it knows the schemes there are with their options, what clocks do to a schedule, and the name
+    that the address says.
     """
     dashed = scheme_names()
     schemes = {*dashed, *(scheme.replace("-", "_") for scheme in dashed)}
     report = check(document, entries(), schemes=schemes, build=build)
-    problems = [*report.problems, *_scheme_problems(document)]
+    problems = [*report.problems, *_scheme_problems(document), *_schedule_problems(document)]
     given = document.data.get("flow")
     if isinstance(given, str) and given != name:
         place = document.place(("flow",))
@@ -173,31 +192,60 @@ def _scheme_problems(document: Document) -> list[Problem]:
     return found
 
 
+def _schedule_problems(document: Document) -> list[Problem]:
+    """Schedules that would never fire where the flow is: each time they name falls into the hour that clocks skip."""
+    triggers, found = document.data.get("triggers"), list[Problem]()
+    for name, trigger in triggers.items() if isinstance(triggers, dict) else ():
+        given = trigger.get("with") if isinstance(trigger, dict) and trigger.get("uses") == "schedule" else None
+        if not isinstance(given, dict):
+            continue
+        zone = str(given.get("timezone") or document.data.get("timezone") or "UTC")
+        try:
+            fires = ever_fires(schedule_of(given), zone)
+        except (ValueError, ZoneInfoNotFoundError):
+            continue  # the check has said so
+        if not fires:
+            place = document.place(("triggers", name, "with", "cron"))
+            what = f"`cron` never fires in {zone}: every time that it names is one that its clocks leave out."
+            do = "Name another hour, or write `timezone: UTC`."
+            found.append(Problem(document.name, place.line, place.column, what, do))
+    return found
+
+
 def _pointed(call: Call, before: Live, plan: Plan, now: int) -> Live:
     """The pointer to a plan's version: tokens are kept, and made where a trigger needs its first."""
     tokens = dict(before.tokens)
     for trigger in plan.triggers.values():
         if _needs_token(trigger) and trigger.id not in tokens:
             tokens[trigger.id] = call.tools.ids.token()
-    if before.version == plan.version and tokens == before.tokens:
+    listens = listens_of(plan)
+    if (before.version, before.tokens, before.listens) == (plan.version, tokens, listens):
         return before
-    return replace(before, version=plan.version, published=now, rev=before.rev + 1, tokens=tokens)
+    return replace(before, version=plan.version, published=now, rev=before.rev + 1, tokens=tokens, listens=listens)
 
 
 def _needs_token(trigger: TriggerPlan) -> bool:
     return trigger.uses == "webhook" and trigger.verify is None
 
 
-async def _switch(call: Call, *, enabled: bool) -> Answer:
+async def _switch(call: Call, *, enabled: bool | None = None, paused: bool | None = None) -> tuple[Live | None, Live]:
+    """The pointer before and after one of its switches was set."""
     live = await live_of(call)
     plan = await call.tools.plans.plan(call.tenant, live.flow, live.version)
 
     def switched(seen: Live | None) -> Live:
         before = seen or live
-        return before if before.enabled is enabled else replace(before, enabled=enabled, rev=before.rev + 1)
+        after = replace(
+            before,
+            enabled=before.enabled if enabled is None else enabled,
+            paused=before.paused if paused is None else paused,
+        )
+        if after == before:
+            return before
+        since = to_milliseconds(call.tools.clock.now()) if after.enabled and not before.enabled else before.since
+        return replace(after, rev=before.rev + 1, since=since)
 
-    _, after = await _move(call, live.flow, plan, switched)
-    return json_answer(live_to_json(after))
+    return await _move(call, live.flow, plan, switched)
 
 
 async def _move(call: Call, flow: str, plan: Plan, to: Callable[[Live | None], Live]) -> tuple[Live | None, Live]:

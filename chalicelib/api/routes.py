@@ -22,8 +22,10 @@ class Route(NamedTuple):
         role: the least role that may; None: public.
         summary: one sentence.
         gives: each status it answers with, and the schema of that answer's body in `schemas`, empty for none.
-        query: the schema of its query parameters, empty for none.
+        query: the schema of its query parameters, empty for none; `*`: query and body are a stranger's, and the
+            handler reads both itself.
         takes: the schema of its JSON body; empty for none, `*` for bytes that the handler reads itself.
+        is_page: people open it too: the answer is a page, the body a form, where they ask for that.
     """
 
     methods: tuple[str, ...]
@@ -34,16 +36,24 @@ class Route(NamedTuple):
     gives: tuple[tuple[int, str], ...]
     query: str = ""
     takes: str = ""
+    is_page: bool = False
 
     @property
     def is_hook(self) -> bool:
-        """Whether strangers knock here: the query and the body are theirs, and go into the flow."""
+        """Whether deliveries come here: what the trigger says decides which methods it takes."""
         return self.handler == "hooks:receive"
+
+    @property
+    def reads_itself(self) -> bool:
+        """Whether strangers knock here: the query and the body are theirs, and the handler's to read."""
+        return self.query == "*"
 
 
 _V1: Final = "/api/v1"
 _FLOW: Final = f"{_V1}/flows/{{flow}}"
 _EXECUTION: Final = f"{_V1}/executions/{{id}}"
+_CALLBACK: Final = "/callbacks/{link}"
+_APPROVAL: Final = "/approvals/{link}"
 _HOOK_ANSWERS: Final = ((200, ""), (202, "Accepted"))
 
 
@@ -56,6 +66,56 @@ TABLE: Final[tuple[Route, ...]] = (
     _hook("/hooks/{flow}/{trigger}/{token}", "Deliver to a webhook trigger that verifies nothing, by its token."),
     _hook("/t/{tenant}/hooks/{flow}/{trigger}", "Deliver to another tenant's webhook trigger."),
     _hook("/t/{tenant}/hooks/{flow}/{trigger}/{token}", "Deliver to another tenant's trigger, by its token."),
+    Route(
+        ("GET",),
+        _CALLBACK,
+        "callbacks:show",
+        None,
+        "Say what the address is for; a callback is never answered by looking.",
+        ((405, "Problem"),),
+        query="*",
+        is_page=True,
+    ),
+    Route(
+        ("POST", "PUT"),
+        _CALLBACK,
+        "callbacks:receive",
+        None,
+        "Answer a callback, once, by its link.",
+        ((200, "Received"),),
+        query="*",
+        takes="*",
+    ),
+    Route(
+        ("POST",),
+        f"{_CALLBACK}/heartbeat",
+        "callbacks:heartbeat",
+        None,
+        "Say that the work behind a callback goes on.",
+        ((200, "Expiry"),),
+        query="*",
+    ),
+    Route(
+        ("GET",),
+        _APPROVAL,
+        "approvals:show",
+        None,
+        "Show what is asked; nothing is decided by looking.",
+        ((200, "Approval"),),
+        query="*",
+        is_page=True,
+    ),
+    Route(
+        ("POST",),
+        _APPROVAL,
+        "approvals:decide",
+        None,
+        "Approve or reject, once, by the link.",
+        ((200, "Decided"),),
+        query="*",
+        takes="Decision",
+        is_page=True,
+    ),
     Route(("GET",), f"{_V1}/health", "about:health", None, "Say that the server answers.", ((200, "Health"),)),
     Route(("GET",), f"{_V1}/openapi.json", "about:openapi", None, "This description.", ((200, "Anything"),)),
     Route(("GET",), f"{_V1}/flows", "flows:list_flows", Role.VIEWER, "List the published flows.", ((200, "Flows"),)),
@@ -106,6 +166,22 @@ TABLE: Final[tuple[Route, ...]] = (
     ),
     Route(
         ("POST",),
+        f"{_FLOW}/pause",
+        "publishing:pause",
+        Role.OPERATOR,
+        "Queue what it starts from now on; those that run go on.",
+        ((200, "Switched"),),
+    ),
+    Route(
+        ("POST",),
+        f"{_FLOW}/resume",
+        "publishing:resume",
+        Role.OPERATOR,
+        "Queue no more, and wake those that were queued.",
+        ((200, "Resumed"),),
+    ),
+    Route(
+        ("POST",),
         f"{_FLOW}/triggers/{{trigger}}/rotate",
         "publishing:rotate",
         Role.EDITOR,
@@ -145,8 +221,42 @@ TABLE: Final[tuple[Route, ...]] = (
         "executions:cancel",
         Role.OPERATOR,
         "Stop an execution: nothing new is started.",
-        ((200, "Cancelled"),),
+        ((200, "Standing"),),
         takes="Cancel",
+    ),
+    Route(
+        ("POST",),
+        f"{_EXECUTION}/pause",
+        "executions:pause",
+        Role.OPERATOR,
+        "Start nothing more in an execution until it is resumed; what is under way is recorded.",
+        ((200, "Standing"),),
+    ),
+    Route(
+        ("POST",),
+        f"{_EXECUTION}/resume",
+        "executions:resume",
+        Role.OPERATOR,
+        "Go on with an execution that was paused.",
+        ((200, "Standing"),),
+    ),
+    Route(
+        ("POST",),
+        f"{_EXECUTION}/redrive",
+        "executions:redrive",
+        Role.OPERATOR,
+        "Go on with one that failed, was cancelled or timed out, from its failed steps; what succeeded is kept.",
+        ((200, "Standing"),),
+        takes="Redrive",
+    ),
+    Route(
+        ("POST",),
+        f"{_EXECUTION}/steps/{{step}}/answer",
+        "answering:answer",
+        Role.OPERATOR,
+        "Answer a step that waits: an approval, or a callback.",
+        ((200, "Standing"),),
+        takes="Answer",
     ),
     Route(
         ("POST",),

@@ -29,14 +29,17 @@ async def start(call: Call) -> Answer:
     plan = await tools.plans.plan(call.tenant, live.flow, live.version)
     trigger = _trigger(plan, call.body)
     wait = _wait(call)
+    waits = wait > 0 and not live.paused  # what a paused flow starts is queued: nobody waits for that
     entered = await tools.door.enter(
         Knock(
             call.tenant,
             plan,
             trigger,
-            _document(plan.flow, trigger, call.body.get("document"), request.received) if trigger is not None else None,
+            document_of(plan.flow, trigger, call.body.get("document"), request.received)
+            if trigger is not None
+            else None,
             _inputs(trigger, call.body.get("inputs")),
-            "result" if wait else "accepted",
+            "result" if waits else "accepted",
             request.received,
             key=_key(request.headers),
             who=call.who,
@@ -53,8 +56,9 @@ async def start(call: Call) -> Answer:
     if not wait:
         return json_answer(said, 202)
     image = entered.image
-    if image is None or not image.status.is_terminal:
-        return json_answer({**said, "status": image.status.word if image else "running"}, 202)
+    if image is None or not image.status.is_terminal or not waits:
+        unseen = "running" if waits else "queued"
+        return json_answer({**said, "status": image.status.word if image else unseen}, 202)
     said["status"] = image.status.word
     if image.status is Status.SUCCEEDED:
         return json_answer({**said, "output": entered.output})
@@ -90,7 +94,7 @@ def _inputs(trigger: TriggerPlan | None, given: Json) -> Mapping[str, Json] | No
     return given if isinstance(given, dict) else None
 
 
-def _document(flow: str, trigger: TriggerPlan, given: Json, received: int) -> Mapping[str, Json]:
+def document_of(flow: str, trigger: TriggerPlan, given: Json, received: int) -> Mapping[str, Json]:
     """What the trigger would hand over, its name and time included; a webhook's parts are there even if not given."""
     document: dict[str, Json] = {"name": trigger.id, "at": to_text(received)}
     if trigger.uses == "webhook":

@@ -7,6 +7,7 @@ has a `default` (`flow.inputs.fit_inputs` reads them). `ANSWERS` are whole schem
 from collections.abc import Mapping
 from typing import Final
 
+from chalicelib.api.approval_form import DECISIONS, LONGEST_COMMENT, LONGEST_NAME
 from chalicelib.engine.records import Status
 from chalicelib.flow.model import FLOW_NAME
 from chalicelib.flow.values import Json
@@ -72,6 +73,32 @@ BODIES: Final[Mapping[str, Properties]] = {
         "version": {"type": "string", "minLength": 7, "description": "The version's hash, or the beginning of it."},
     },
     "Cancel": {"message": _optional({"type": "string", "maxLength": 500}, "Why; shown with the execution.")},
+    "Redrive": {
+        "step": _optional(_TEXT, "From this step instead: it runs again, and everything after it."),
+        "force": {
+            "type": "boolean",
+            "default": False,
+            "description": "Repeat an at-most-once step too, whose effect may have happened.",
+        },
+    },
+    "Answer": {
+        "port": {
+            "type": "string",
+            "enum": ["approved", "rejected", "received"],
+            "description": "Of an approval `approved` or `rejected`, of a callback `received`.",
+        },
+        "comment": _optional({"type": "string", "maxLength": LONGEST_COMMENT}, "Of an approval: why."),
+        "value": _optional(_ANY, "Of a callback: what its `body` is to be; null without it."),
+        "link": _optional(
+            {"type": "string", "minLength": 1, "maxLength": 2000},
+            "Of a step in a loop, which waits once a turn: the link of that turn, whole or its last part.",
+        ),
+    },
+    "Decision": {
+        "decision": {"type": "string", "enum": list[Json](DECISIONS)},
+        "by": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "description": "Who answers."},
+        "comment": _optional({"type": "string", "maxLength": LONGEST_COMMENT}, "Why."),
+    },
 }
 
 
@@ -100,10 +127,16 @@ def _ref(name: str) -> dict[str, Json]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+_EXPIRES: Final[dict[str, Json]] = {
+    "type": ["string", "null"],
+    "format": "date-time",
+    "description": "When it is too late to answer; null: never, or not known yet.",
+}
 _LIVE: Final[dict[str, Json]] = {
     "flow": _FLOW_NAME,
     "version": {"type": "string", "description": "SHA-256 of the document, in hexadecimal."},
     "enabled": _FLAG,
+    "paused": {"type": "boolean", "description": "Whether what it starts waits in the queue."},
     "published": _TIME,
 }
 _REASON: Final[dict[str, Json]] = {
@@ -155,9 +188,28 @@ ANSWERS: Final[Mapping[str, dict[str, Json]]] = {
         *("output", "reason"),
     ),
     "Retried": _object(execution=_TEXT, url=_URL, retry_of=_TEXT),
-    "Cancelled": _object(execution=_TEXT, url=_URL, status={"type": "string", "enum": _STATUSES}),
+    "Standing": _object(execution=_TEXT, url=_URL, status={"type": "string", "enum": _STATUSES}),
+    "Received": _object(received={"type": "boolean", "const": True}),
+    "Expiry": _object(expires=_EXPIRES),
+    "Approval": _object(
+        flow=_FLOW_NAME,
+        step=_TEXT,
+        name={"type": "string", "description": "The step's name for people."},
+        status={
+            "type": "string",
+            "enum": ["waiting", "early"],
+            "description": "`early`: the flow has not come to the step; an answer is kept for it.",
+        },
+        ask={"type": ["string", "null"], "description": "The question; null while it is early."},
+        by={**_list(_TEXT), "description": "Who may answer; empty: whoever has the link."},
+        expires=_EXPIRES,
+    ),
+    "Decided": _object(flow=_FLOW_NAME, step=_TEXT, decision=_TEXT, by=_TEXT, comment=_TEXT, via=_TEXT),
     "Flows": _object(items=_list(_object(**_LIVE))),
     "Switched": _object(**_LIVE),
+    "Resumed": _object(
+        **_LIVE, woken={"type": "integer", "description": "How many executions were queued, and go on now."}
+    ),
     "Trigger": _open(
         _object(
             **{"id": _TEXT, "uses": _TEXT, "with": _OBJECT},
@@ -208,6 +260,11 @@ ANSWERS: Final[Mapping[str, dict[str, Json]]] = {
         started=_MAYBE_TIME,
         ended=_MAYBE_TIME,
         due={"type": ["string", "null"], "format": "date-time", "description": "When it goes on, where it waits."},
+        link={
+            "type": ["string", "null"],
+            "description": "Where it is answered, while it waits for that; null where the key may not answer.",
+        },
+        child={"type": ["string", "null"], "description": "The execution that it waits for."},
         input=_ANY,
         output=_ANY,
         failure=_MAYBE_OBJECT,

@@ -19,11 +19,6 @@ async def tell_nobody(live: Live, plan: Plan) -> None:
     """Where nothing outside depends on what is published."""
 
 
-def takes_any(plan: Plan) -> None:
-    """Where every plan can be carried out."""
-    del plan
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How this deployment is set up."""
@@ -52,8 +47,6 @@ class Tools:
     ids: Ids
     keys: Keys
     settings: Settings = Settings()
-    check_plan: Callable[[Plan], None] = takes_any
-    """Asked before anything is stored; raises where this deployment cannot carry the plan out, by name."""
     on_published: Callable[[Live, Plan], Awaitable[None]] = tell_nobody
     """Told whenever a flow's pointer was written, and again when the same version is published again: schedules."""
 

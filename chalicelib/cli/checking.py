@@ -74,7 +74,7 @@ def fmt(
         elif path.read_bytes() != after.encode():
             changed.append(str(path))
             if not check:
-                _replace(path, after)
+                replace_file(path, after)
     if as_json:
         say_json({"changed": changed, "checked": len(paths)})
     else:
@@ -140,9 +140,10 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"{found['file']}: good"
 
 
-def _replace(path: Path, text: str) -> None:
-    """Put the new text in the file's place, whole or not at all."""
+def replace_file(path: Path, text: str) -> None:
+    """Put the new text in the file's place, whole or not at all; there need be none yet."""
     aside = path.with_name(f".{path.name}.penstock")
     aside.write_text(text, encoding="utf-8", newline="\n")
-    aside.chmod(path.stat().st_mode & 0o7777)
+    if path.exists():
+        aside.chmod(path.stat().st_mode & 0o7777)
     aside.replace(path.resolve())

@@ -8,7 +8,7 @@ import typer
 
 from chalicelib.cli.options import AsJson
 from chalicelib.cli.printing import console, note, say, say_json, say_table
-from chalicelib.cli.running import finish, reason_of
+from chalicelib.cli.running import finish, read_input, reason_of
 from chalicelib.cli.steps import Watch, line_of, table_of
 from chalicelib.errors import NotFoundError
 from chalicelib.local.answers import OPEN
@@ -24,7 +24,9 @@ _Id = Annotated[str, typer.Argument(metavar="ID", help="The execution's id.")]
 @app.command("list")
 def list_executions(
     flow: Annotated[str | None, typer.Option(help="Only of this flow.")] = None,
-    status: Annotated[str | None, typer.Option(help="Only with this status: running, failed ...")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="Only with this status: queued, running, paused, failed ...")
+    ] = None,
     since: Annotated[str | None, typer.Option(help="Only those started since then: 2026-11-20T07:00:00Z.")] = None,
     until: Annotated[str | None, typer.Option(help="Only those started until then.")] = None,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=100)] = 20,
@@ -89,6 +91,66 @@ def retry(
         watch(answer["execution"], as_json=as_json)
         return
     _tell(answer, "started", as_json=as_json)
+
+
+@app.command()
+def pause(execution: _Id, as_json: AsJson = False) -> None:
+    """Start nothing more in an execution until it is resumed; what is under way is recorded."""
+    answer = _ask("POST", execution, "pause")
+    _tell(answer, answer["status"], as_json=as_json)
+
+
+@app.command()
+def resume(execution: _Id, as_json: AsJson = False) -> None:
+    """Go on with an execution that was paused."""
+    answer = _ask("POST", execution, "resume")
+    _tell(answer, answer["status"], as_json=as_json)
+
+
+@app.command()
+def redrive(
+    execution: _Id,
+    step: Annotated[
+        str | None, typer.Option("--from", metavar="STEP", help="From this step: it and all after it run again.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Repeat an at-most-once step too, whose effect may have happened.")
+    ] = False,
+    follow: Annotated[bool, typer.Option("--watch", help="Watch it to its end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with an execution that ended badly, from the steps that failed; what succeeded is kept."""
+    answer = _ask("POST", execution, "redrive", body={**({"step": step} if step else {}), "force": force})
+    if follow:
+        watch(execution, as_json=as_json)
+        return
+    _tell(answer, answer["status"], as_json=as_json)
+
+
+@app.command()
+def answer(
+    execution: _Id,
+    step: Annotated[str, typer.Argument(help="The step that waits.")],
+    port: Annotated[str, typer.Option(help="Of an approval: approved or rejected; of a callback: received.")],
+    comment: Annotated[str | None, typer.Option(help="Of an approval: why.")] = None,
+    value: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Of a callback: its body, as JSON; - reads stdin.")
+    ] = None,
+    link: Annotated[
+        str | None, typer.Option(metavar="URL", help="Of a step in a loop, which waits once a turn: that turn's link.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a step that waits: approve, reject, or send what a callback waits for."""
+    body: dict[str, Any] = {"port": port}
+    if comment is not None:
+        body["comment"] = comment
+    if value is not None:
+        body["value"] = read_input(value)
+    if link is not None:
+        body["link"] = link
+    said = _ask("POST", execution, "steps", step, "answer", body=body)
+    _tell(said, port, as_json=as_json)
 
 
 @app.command()

@@ -19,10 +19,7 @@ def list_flows(as_json: AsJson = False) -> None:
     if as_json:
         say_json(items)
         return
-    rows = [
-        (each["flow"], each["version"][:12], "enabled" if each["enabled"] else "disabled", each["published"])
-        for each in items
-    ]
+    rows = [(each["flow"], each["version"][:12], state_of(each), each["published"]) for each in items]
     say_table(("flow", "version", "", "published"), rows)
 
 
@@ -42,8 +39,7 @@ def show(
 
         say(to_yaml(flow["document"]).rstrip("\n"))
         return
-    state = "enabled" if flow["enabled"] else "disabled"
-    say(f"{flow['flow']}  {flow['version'][:12]}  {state}  published {flow['published']}")
+    say(f"{flow['flow']}  {flow['version'][:12]}  {state_of(flow)}  published {flow['published']}")
     if flow["description"]:
         say(flow["description"])
     for trigger in flow["triggers"]:
@@ -62,6 +58,21 @@ def enable(name: _Name, as_json: AsJson = False) -> None:
 def disable(name: _Name, as_json: AsJson = False) -> None:
     """Let a flow start no more executions; those that run go on."""
     _switched(_ask("POST", name, "disable"), as_json=as_json)
+
+
+@app.command()
+def pause(name: _Name, as_json: AsJson = False) -> None:
+    """Queue what a flow starts from now on; those that run go on."""
+    _switched(_ask("POST", name, "pause"), as_json=as_json)
+
+
+@app.command()
+def resume(name: _Name, as_json: AsJson = False) -> None:
+    """Let a paused flow start again, and wake what was queued."""
+    answer = _ask("POST", name, "resume")
+    _switched(answer, as_json=as_json)
+    if answer["woken"] and not as_json:
+        note(f"{answer['woken']} queued {'execution goes' if answer['woken'] == 1 else 'executions go'} on.")
 
 
 @app.command()
@@ -115,7 +126,14 @@ def _switched(answer: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         say_json(answer)
         return
-    say(f"{answer['flow']}\t{'enabled' if answer['enabled'] else 'disabled'}")
+    say(f"{answer['flow']}\t{state_of(answer)}")
+
+
+def state_of(flow: dict[str, Any]) -> str:
+    """What a flow does with what would start it: `enabled`, `paused` (it is queued), `disabled` (it is refused)."""
+    if not flow["enabled"]:
+        return "disabled"
+    return "paused" if flow["paused"] else "enabled"
 
 
 def _about(trigger: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from chalicelib.cli import (
     publishing,
     running,
     serving,
+    testing,
 )
 from chalicelib.cli.exits import exit_of
 from chalicelib.cli.printing import note_error, say
@@ -83,6 +84,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("check", checking.check, HERE),
     ("plan", checking.plan, HERE),
     ("fmt", checking.fmt, HERE),
+    ("test", testing.rehearse, HERE),
     ("doctor", doctor.doctor, HERE),
     ("publish", publishing.publish, SERVER),
     ("deploy", deploying.deploy, AWS),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chalicelib.cli.exits import exit_of
+from chalicelib.cli.flows import state_of
 from chalicelib.cli.options import FLOWS, AsJson, Files, Flows, To
 from chalicelib.cli.printing import note, note_error, problems_to_json, say, say_json
 from chalicelib.errors import PenstockError, Problem, UsageError
@@ -85,7 +86,8 @@ def _refusal(path: Path, error: PenstockError) -> dict[str, Any]:
 
 def _tell(answer: dict[str, Any], *, is_dry: bool) -> None:
     verb = "good" if is_dry else "published" if answer["changed"] else "as it was"
-    say("\t".join([answer["flow"], answer["version"][:12], verb, *([] if answer["enabled"] else ["disabled"])]))
+    state = state_of(answer)
+    say("\t".join([answer["flow"], answer["version"][:12], verb, *([state] if state != "enabled" else [])]))
     for trigger in answer.get("triggers", ()):
         if trigger.get("url"):
             note(f"  {trigger['id']}: {trigger['url']}")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,8 +51,25 @@ def run(
         allow_private=tuple(allow_private or ()),
     )
     with Watch() as watch, asyncio.Runner(loop_factory=loops.quickest()) as runner:
-        execution = runner.run(run_trial(trial, watch.look))
+        execution = runner.run(run_trial(trial, without_links(watch.look)))
     finish(execution, as_json=as_json)
+
+
+def without_links(look: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    """The same look at executions that nobody can answer, since nothing is served: said once, and no address shown."""
+    has_said = False
+
+    def looks(execution: dict[str, Any]) -> None:
+        nonlocal has_said
+        unserved = [step for step in execution["steps"] if step.get("link")]
+        for step in unserved:
+            step["link"] = None
+        look(execution)
+        if unserved and not has_said:
+            has_said = True
+            note("It waits for an answer, and nobody can answer what `run` runs: serve the flow with `penstock dev`.")
+
+    return looks
 
 
 def finish(execution: dict[str, Any], *, as_json: bool) -> None:

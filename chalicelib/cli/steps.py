@@ -1,6 +1,7 @@
 """An execution's steps, as a table that changes or as lines, on stderr."""
 
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,15 @@ STYLES = {
     "retrying": "yellow",
     "waiting": "cyan",
     "ending": "yellow",
+    "queued": "cyan",
+    "paused": "cyan",
     "timed_out": "red",
     "cancelled": "magenta",
 }
 """Colours of statuses; what is not here is dim: nothing has happened, or will."""
 _STILL = frozenset({"pending", "not_run"})
+_HELD = frozenset({"queued", "paused"})
+"""Statuses of an execution that nothing moves by itself: said once, so that a watch does not look stuck."""
 
 
 class Watch:
@@ -32,7 +37,8 @@ class Watch:
     def __init__(self) -> None:
         self._is_live = sys.stderr.isatty()
         self._live: Live | None = None
-        self._known: dict[str, str] = {}
+        self._known: dict[str, tuple[str, str]] = {}
+        self._status = ""
 
     def __enter__(self) -> "Watch":
         if self._is_live:
@@ -54,9 +60,14 @@ class Watch:
             self._live.update(table_of(execution))
             return
         for step in execution["steps"]:
-            if self._known.get(step["id"], "pending") != step["status"] and step["status"] not in _STILL:
+            stands = (step["status"], step.get("link") or "")  # a link can be there a moment later
+            if self._known.get(step["id"], ("pending", "")) != stands and step["status"] not in _STILL:
                 note(line_of(step))
-            self._known[step["id"]] = step["status"]
+            self._known[step["id"]] = stands
+        status = execution["status"]
+        if status != self._status and status in _HELD:
+            note(f"{status:<10} {execution['flow']}  {execution['id']}")
+        self._status = status
 
 
 def table_of(execution: dict[str, Any]) -> "Table":
@@ -91,9 +102,19 @@ def outcome(step: dict[str, Any]) -> str:
     if failure is not None:
         return f"{failure.get('code', '')}: {failure.get('message', '')}"
     if step["status"] != "succeeded":
-        return f"until {step['due']}" if step.get("due") else ""
+        return "  ".join(_waits_for(step))
     port = f"{step['port']} " if step["port"] not in {None, "done"} else ""
     return f"{port}{short(step['output'])}"
+
+
+def _waits_for(step: dict[str, Any]) -> Iterator[str]:
+    """What moves a step that is not settled: a time, somebody's answer, another execution."""
+    if step.get("due"):
+        yield f"until {step['due']}"
+    if step.get("link"):
+        yield f"answer at {step['link']}"
+    if step.get("child"):
+        yield f"for execution {step['child']}"
 
 
 def took(step: dict[str, Any]) -> str:

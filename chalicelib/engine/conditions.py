@@ -8,9 +8,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from chalicelib.engine.facts import Claimed, Done, Fact, Retrying, Waiting
+from chalicelib.engine.facts import (
+    MAIN_PORT,
+    Claimed,
+    Counted,
+    Done,
+    Fact,
+    Marked,
+    Placed,
+    Retrying,
+    Signalled,
+    Waiting,
+)
 from chalicelib.engine.records import Image, Status
-from chalicelib.engine.writes import Cancel, Commit, Exactly, Free, Guard, NotDone, Write
+from chalicelib.engine.writes import Absent, Cancel, Commit, Due, Exactly, Free, Guard, NotDone, Write
 
 CANCELLABLE = frozenset({Status.RUNNING, Status.PAUSED, Status.QUEUED})
 """Where a cancel finds something to stop (design 4.3)."""
@@ -38,6 +49,8 @@ def guard_allows(guard: Guard, fact: Fact | None, now: int, boot: int) -> bool:
             return fact is None or (isinstance(fact, Claimed) and not is_live(fact, now, boot))
         case Exactly(expected):
             return fact == expected
+        case Absent():
+            return fact is None
         case _:
             assert_never(guard)
 
@@ -56,10 +69,12 @@ def allows(image: Image | None, write: Write) -> bool:
 def _commit_allowed(image: Image | None, commit: Commit) -> bool:
     creates = commit.birth is not None or commit.creates
     if image is None or creates:
-        return creates and image is None and _guards_allow({}, commit)
+        return (creates or commit.upserts) and image is None and _guards_allow({}, commit)
     return (
         image.epoch == commit.epoch
         and image.status in commit.allowed
+        and commit.seen_rev in {None, image.rev}
+        and not (commit.ending is not None and commit.finish is None and image.status.is_terminal)
         and _guards_allow(image.facts, commit)
         and not any(name in image.inline for name in commit.inline)
     )
@@ -90,21 +105,19 @@ def apply(image: Image | None, write: Write) -> Image:
 
 def _committed(image: Image | None, commit: Commit) -> Image:
     before = image or Image(commit.key, Status.RUNNING, commit.epoch, 0, commit.birth, {}, size=_RECORD_BYTES)
-    facts = dict(before.facts)
-    size = before.size
-    for name, put in commit.puts.items():
-        fact = put.fact
-        if put.numbered and isinstance(fact, Done):
-            fact = replace(fact, order=before.rev)
-        old = facts.get(name)
-        size += weight(fact) - (weight(old) if old is not None else -len(name))
-        facts[name] = fact
+    facts, size = _facts_after(before, commit)
     inline = before.inline
     if commit.inline:
         inline = {**inline, **commit.inline}
         size += sum(len(name) + len(text) for name, text in commit.inline.items())
     status, reason = before.status, before.reason
     next_check, ended, output_pack = _earlier(before.next_check, commit.next_check), before.ended, before.output_pack
+    if commit.due is Due.EXACTLY:
+        next_check = commit.next_check
+    if commit.becomes is not None:
+        status = commit.becomes
+    if commit.redrives:
+        reason, ended, output_pack = None, 0, ""
     if commit.ending is not None:
         reason = reason or commit.ending
         status = Status.ENDING if not status.is_terminal else status
@@ -118,7 +131,7 @@ def _committed(image: Image | None, commit: Commit) -> Image:
     return Image(
         before.key,
         status,
-        before.epoch,
+        before.epoch + commit.redrives,
         before.rev + 1,
         before.birth,
         facts,
@@ -130,6 +143,22 @@ def _committed(image: Image | None, commit: Commit) -> Image:
         ended,
         size,
     )
+
+
+def _facts_after(before: Image, commit: Commit) -> tuple[dict[str, Fact], int]:
+    """The facts after the write, and about the record's size with them."""
+    facts, size = dict(before.facts), before.size
+    for name in commit.removes:
+        gone = facts.pop(name, None)
+        size -= weight(gone) + len(name) if gone is not None else 0
+    for name, put in commit.puts.items():
+        fact = put.fact
+        if put.numbered and isinstance(fact, Done):
+            fact = replace(fact, order=before.rev)
+        old = facts.get(name)
+        size += weight(fact) - (weight(old) if old is not None else -len(name))
+        facts[name] = fact
+    return facts, size
 
 
 def _cancelled(image: Image | None, cancel: Cancel) -> Image:
@@ -153,12 +182,16 @@ def weight(fact: Fact) -> int:
     """About how many bytes the fact's text takes."""
     match fact:
         case Done():
-            return 26 + len(fact.pack) + len(fact.port)
+            return 10 + len(fact.pack) + (0 if fact.port == MAIN_PORT else 5 + len(fact.port))
         case Claimed():
             return 22 + len(fact.token)
         case Retrying():
             return 20 + len(fact.code) + len(fact.pack)
         case Waiting():
-            return 30 + len(fact.kind)
+            return 30 + len(fact.kind) + len(fact.detail) + len(fact.pack)
+        case Signalled():
+            return 16 + len(fact.pack)
+        case Marked() | Placed() | Counted():
+            return 16
         case _:
             assert_never(fact)

@@ -9,7 +9,6 @@ from chalicelib.engine.needs import SKIPPED, Kind, State
 from chalicelib.engine.readiness import Board
 from chalicelib.engine.records import Image, Reason, Status
 from chalicelib.flow.plan import StepPlan
-from chalicelib.kit.values import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,49 +39,36 @@ def facts_by_id(steps: Sequence[StepPlan], image: Image, path: tuple[int, ...] =
     return found
 
 
-def after_failure(step: StepPlan, failure: Failure) -> Reason | None:
-    """Why the execution ends when this step has failed for good; None where the flow handles the failure."""
-    return None if step.is_handled else Reason(Status.FAILED, step.id, failure.code, failure.message)
-
-
-def verdict(
-    board: Board, reason: Reason | None, *, on_failure: Board | None = None, has_live_claims: bool = False
-) -> Verdict:
-    """Whether the execution may be written as ended, and as what.
+def verdict(board: Board, reason: Reason | None, *, on_failure: Board | None = None) -> Verdict:
+    """Whether the execution may be written as ended, and as what, where nobody holds a step any more.
 
     Args:
         board: the flow's steps, with every fact that is recorded or goes into the same write.
         reason: why it is ending; None while it runs.
         on_failure: the `on_failure` steps; None where the flow has none. A failed or timed out execution ends when
             they are settled, or when one of them fails unhandled; a cancelled one does not run them.
-        has_live_claims: somebody still holds a step; what it did can still be recorded, and the end waits for it.
     """
     if reason is None and board.unhandled is None:
-        return Ends(Status.SUCCEEDED) if board.is_finished and not has_live_claims else NOT_YET
+        return Ends(Status.SUCCEEDED) if board.is_finished else NOT_YET
     how = Status.FAILED if reason is None else reason.how
-    if has_live_claims:
-        return NOT_YET
     if how is not Status.CANCELLED and on_failure is not None:
         is_over = on_failure.is_finished or on_failure.unhandled is not None
         return Ends(how) if is_over else NOT_YET
     return Ends(how)
 
 
-def seen_from_on_failure(
-    steps: Sequence[StepPlan], board: Board, claimed: frozenset[str] = frozenset()
-) -> Mapping[str, State]:
+def seen_from_on_failure(steps: Sequence[StepPlan], board: Board) -> Mapping[str, State]:
     """The flow's steps as sources for `on_failure` steps, once the execution is ending.
 
-    No ordinary step starts any more, so what is neither settled nor held never will be: it counts as skipped. What
-    somebody still holds (`claimed`, by step id) is open until its outcome is recorded or its lease runs out. A failure
-    counts by its port whether or not anybody named it: it is what `on_failure` is there to look at.
+    No ordinary step starts any more, so what is not settled never will be: it counts as skipped. A failure counts by
+    its port whether or not anybody named it: it is what `on_failure` is there to look at.
     """
     seen: dict[str, State] = {}
     for step in steps:
         state = board.state_of(step.id)
         if state.kind is Kind.UNHANDLED:
             state = State(Kind.FAILED, state.port, state.order)
-        elif state.kind is Kind.OPEN and step.id not in claimed:
+        elif state.kind is Kind.OPEN:
             state = SKIPPED
         seen[step.id] = state
     return seen

@@ -35,12 +35,12 @@ def hashed_id(*parts: str) -> str:
     return crockford(int.from_bytes(digest[:16], "big"))
 
 
-def idempotency_key(execution: str, step: str, path: Sequence[int], ask: int, redrive: int = 0) -> str:
+def idempotency_key(execution: str, step: str, path: Sequence[int], ask: int, redrive: str = "") -> str:
     """What a service is told so that it acts once: never the attempt number (design 4.4).
 
     `path` is every enclosing loop turn and left out where there is none; `ask` is the ordinal of the request within
-    the attempt; `redrive` counts the redrives after the step had definitely failed.
+    the attempt; `redrive` is `r1` after the first redrive of a step that had definitely failed, and so on.
     """
     turns = f".{'.'.join(map(str, path))}" if path else ""
-    again = f".r{redrive}" if redrive else ""
+    again = f".{redrive}" if redrive else ""
     return f"{execution}.{step}{turns}.{ask}{again}"

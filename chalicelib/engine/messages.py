@@ -42,7 +42,31 @@ class Resume:
     epoch: int
 
 
-Message: TypeAlias = Start | Go | Resume
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Run one chunk of a wide `foreach`, and walk the ladder behind it (design 4.6)."""
+
+    tenant: str
+    execution: str
+    epoch: int
+    step: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A moment of a schedule has come, to the second, where the host itself fires to the minute."""
+
+    tenant: str
+    execution: str
+    """None: the id of the schedule's own record (`engine.ticking.schedule_id`)."""
+    flow: str
+    trigger: str
+    at: int
+    """The planned moment, in epoch milliseconds."""
+
+
+Message: TypeAlias = Start | Go | Resume | Chunk | Tick
 
 
 LONGEST_DELAY_SECONDS = 900
@@ -73,8 +97,15 @@ def to_json(message: Message) -> dict[str, Json]:
         case Go(tenant, execution, epoch, steps):
             kind = {"v": MESSAGE_VERSION, "kind": "go"}
             return {**kind, "tenant": tenant, "execution": execution, "epoch": epoch, "steps": list(steps)}
+        case Chunk(tenant, execution, epoch, step, index):
+            kind = {"v": MESSAGE_VERSION, "kind": "chunk"}
+            place: dict[str, Json] = {"tenant": tenant, "execution": execution, "epoch": epoch}
+            return {**kind, **place, "step": step, "index": index}
         case Resume(tenant, execution, epoch):
             return {"v": MESSAGE_VERSION, "kind": "resume", "tenant": tenant, "execution": execution, "epoch": epoch}
+        case Tick(tenant, execution, flow, trigger, at):
+            kind = {"v": MESSAGE_VERSION, "kind": "tick"}
+            return {**kind, "tenant": tenant, "execution": execution, "flow": flow, "trigger": trigger, "at": at}
 
 
 def from_json(data: Json) -> Message:
@@ -97,6 +128,13 @@ def _from_record(data: Mapping[str, Json]) -> Message:
             return Go(tenant, execution, whole(data["epoch"]), tuple(text(each) for each in rows(data["steps"])))
         case "resume":
             return Resume(tenant, execution, whole(data["epoch"]))
+        case "chunk":
+            index = whole(data["index"])
+            if index < 0:
+                raise ValueError(f"chunk {index}")
+            return Chunk(tenant, execution, whole(data["epoch"]), text(data["step"]), index)
+        case "tick":
+            return Tick(tenant, execution, text(data["flow"]), text(data["trigger"]), whole(data["at"]))
         case kind:
             raise ValueError(f"message kind {kind!r}")
 
@@ -114,6 +152,8 @@ def birth_to_json(birth: Birth) -> dict[str, Json]:
         "parent": birth.parent,
         "retry_of": birth.retry_of,
         "keyed": birth.keyed,
+        "depth": birth.depth,
+        "lanes": list(birth.lanes),
     }
 
 
@@ -130,4 +170,6 @@ def birth_from_json(data: Mapping[str, Json]) -> Birth:
         parent=text(data["parent"]),
         retry_of=text(data["retry_of"]),
         keyed=flag(data["keyed"]),
+        depth=whole(data.get("depth", 0)),
+        lanes=tuple(text(each) for each in rows(data.get("lanes", []))),
     )

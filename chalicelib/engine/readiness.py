@@ -291,14 +291,6 @@ class Board:
         fired = [source for group in step.groups for source in judge_group(group, self._states, ordinals)[1]]
         return tuple(dict.fromkeys([*sees, *fired]))
 
-    def give_back(self, step_id: str) -> None:
-        """It was taken and will not be settled here: the next `take_ready` may give it out again."""
-        place = self._wiring.places[step_id]
-        if step_id in self._taken and step_id not in self._done:
-            self._taken.discard(step_id)
-            if self._rulings[place] == _RUN:
-                self._ready.append(place)
-
     @property
     def ready(self) -> tuple[str, ...]:
         """The steps that `take_ready` would give out."""

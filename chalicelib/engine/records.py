@@ -32,10 +32,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordKey:
-    """One record: the head of an execution (`part` empty), or the chunk of one of its loops.
+    """One record: the head of an execution (`part` empty), or one of the records that its loops keep.
 
     A loop in one invocation keeps its body's facts in chunk 0 of its outermost loop: `part` is `<step>`, which the
-    table adapter writes as `E#<id>#J#<step>@#0` / `B#0`.
+    table adapter writes as `E#<id>#J#<step>@#0` / `B#0`. A wide loop has `<step>/b<i>` for its chunks, `<step>/s<n>`
+    for the shards of marks and `<step>/r` for their root. A lane is the record `lane` of an execution that is none: its
+    id is the hash of the lane's key.
     """
 
     tenant: str
@@ -63,10 +65,15 @@ class Birth:
     """SHA-256 of the delivery's body and path: another body under the same key is a conflict."""
     deadline: int = 0
     parent: str = ""
-    """`<execution>.<step>` of the call that started it."""
+    """Of the call that started it: `<execution>.<step>`; `<execution>.<step>.<part>` where that one waits for the end,
+    `part` being the record whose message wakes it (empty: the head)."""
     retry_of: str = ""
     keyed: bool = False
     """Its id is a hash of a delivery key: a second start is the same execution."""
+    depth: int = 0
+    """How many calls lie above it."""
+    lanes: tuple[str, ...] = ()
+    """The lanes it must have a place in while it runs, each `<cap>:<hash of the lane's key>`, in the order to take."""
 
 
 @dataclass(frozen=True, slots=True)

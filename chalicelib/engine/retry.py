@@ -16,8 +16,8 @@ from chalicelib.errors import (
 from chalicelib.flow.plan import Effect, RetryPolicy, StepPlan
 from chalicelib.kit.values import Failure
 
-RETRY_AFTER_CAP_SECONDS = 900.0
-"""The longest wait a service may ask for: what a queue can hold a message back (design 4.7)."""
+RETRY_AFTER_CAP_SECONDS = 86_400.0
+"""The longest wait a service may ask for: a day; quotas that are asked about are by the minute, the hour or the day."""
 
 _CONNECT = frozenset({"connect", "cut_off"})
 
@@ -49,7 +49,9 @@ class Final:
 Decision: TypeAlias = Again | Final
 
 
-def decide(step: StepPlan, effect: Effect, failure: Failure, attempt: int, *, jitter: float) -> Decision:
+def decide(
+    step: StepPlan, effect: Effect, failure: Failure, attempt: int, *, jitter: float, spent_seconds: float = 0.0
+) -> Decision:
     """What follows a failed attempt.
 
     Args:
@@ -58,6 +60,7 @@ def decide(step: StepPlan, effect: Effect, failure: Failure, attempt: int, *, ji
         failure: why the attempt failed.
         attempt: the number of the attempt that failed, from 1.
         jitter: a random number, at least 0 and below 1.
+        spent_seconds: since the first attempt began.
     """
     policy = step.retry
     how = How.FAILED
@@ -69,7 +72,10 @@ def decide(step: StepPlan, effect: Effect, failure: Failure, attempt: int, *, ji
         may_repeat = failure.sent == "no" or (failure.status == 429 and failure.sent == "answered")
     if attempt >= policy.attempts or not may_repeat or not is_named(policy, failure):
         return Final(how)
-    return Again(delay(policy, failure, attempt, jitter))
+    pause = delay(policy, failure, attempt, jitter)
+    if policy.within_seconds is not None and spent_seconds + pause > policy.within_seconds:
+        return Final(how)
+    return Again(pause)
 
 
 def delay(policy: RetryPolicy, failure: Failure, attempt: int, jitter: float) -> float:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.engine.conditions import guard_allows
-from chalicelib.engine.facts import Claimed, Done, Fact, How, Retrying
+from chalicelib.engine.facts import Claimed, Done, Fact, How, Retrying, Signalled, Waiting
 from chalicelib.engine.records import Image
 from chalicelib.engine.writes import ANYWHERE, Commit, Exactly, Finish, Put
+
+_PACKED = Done | Retrying | Waiting | Signalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,16 @@ def is_recorded(commit: Commit, image: Image) -> bool:
     """Whether the image shows that this very write took place, though its answer never came."""
     if commit.birth is not None and image.birth != commit.birth:
         return False
-    if commit.finish is not None and image.status is not commit.finish.status:
+    if commit.finish is not None and not _is_end(commit, commit.finish, image):
         return False
     return all(_is_same(put.fact, image.facts.get(name), commit, image) for name, put in commit.puts.items())
+
+
+def _is_end(commit: Commit, finish: Finish, image: Image) -> bool:
+    """Whether the record ended with this very output; two workers give their inline packs the same name."""
+    pack = finish.output_pack
+    is_same = image.status is finish.status and image.output_pack == pack
+    return is_same and (pack not in commit.inline or commit.inline[pack] == image.inline.get(pack))
 
 
 def salvage(commit: Commit, image: Image) -> Salvage:
@@ -55,8 +64,11 @@ def salvage(commit: Commit, image: Image) -> Salvage:
         else:
             refused.add(name)
     dropped = adopted | refused
-    finish = commit.finish if claims and not dropped and image.epoch == commit.epoch else None
-    ending = None if _lost_a_failure(commit, dropped) or image.status.is_terminal else commit.ending
+    has_moved = commit.seen_rev not in {None, image.rev}
+    is_kept = claims and not dropped and not has_moved and image.epoch == commit.epoch
+    finish = commit.finish if is_kept else None
+    has_lost = _lost_a_failure(commit, dropped) or image.status.is_terminal
+    ending = None if has_lost or not claims else commit.ending
     if not kept and finish is None and (ending is None or image.reason is not None):
         return Salvage(None, frozenset(adopted), frozenset(refused), frozenset(recorded))
     still_claims = any(isinstance(put.fact, Claimed) for put in kept.values())
@@ -66,9 +78,10 @@ def salvage(commit: Commit, image: Image) -> Salvage:
         creates=False,
         epoch=image.epoch,
         puts=kept,
-        allowed=commit.allowed if still_claims or finish is not None else ANYWHERE,
+        allowed=commit.allowed if still_claims or finish is not None or ending is not None else ANYWHERE,
         ending=ending,
         finish=finish,
+        seen_rev=None,
     )
     return Salvage(_repacked(rest, image), frozenset(adopted), frozenset(refused), frozenset(recorded))
 
@@ -91,7 +104,7 @@ def _is_same(fact: Fact, recorded: Fact | None, commit: Commit, image: Image) ->
         recorded = recorded if recorded.order == fact.order else replace(recorded, order=fact.order)
     if fact != recorded:
         return False
-    pack = fact.pack if isinstance(fact, Done | Retrying) else ""
+    pack = fact.pack if isinstance(fact, _PACKED) else ""
     return pack not in commit.inline or commit.inline[pack] == image.inline.get(pack)
 
 
@@ -127,12 +140,12 @@ def _repacked(commit: Commit, image: Image) -> Commit:
 
 
 def _named(puts: Mapping[str, Put], finish: Finish | None) -> set[str]:
-    names = {put.fact.pack for put in puts.values() if isinstance(put.fact, Done | Retrying)}
+    names = {put.fact.pack for put in puts.values() if isinstance(put.fact, _PACKED)}
     return names | {finish.output_pack} if finish is not None else names
 
 
 def _renamed(put: Put, renamed: Mapping[str, str]) -> Put:
     fact = put.fact
-    if isinstance(fact, Done | Retrying) and fact.pack in renamed:
+    if isinstance(fact, _PACKED) and fact.pack in renamed:
         return replace(put, fact=replace(fact, pack=renamed[fact.pack]))
     return put

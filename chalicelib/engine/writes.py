@@ -2,11 +2,12 @@
 
 `Commit` is the one write of the ordinary course: it can create the record, record facts, claim leases, begin or finish
 the ending, all under one condition. `Cancel` is the other. `Mark`, `Pause`, `Signal`, `Redrive`, `Acquire` and
-`Release` (design 4.3) join this union when their features do.
+`Release` (design 4.3) are commits of a special make: `engine.controls` makes them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import TypeAlias
 
 from chalicelib.engine.facts import Claimed, Fact
@@ -33,7 +34,12 @@ class Exactly:
     fact: Fact
 
 
-Guard: TypeAlias = NotDone | Free | Exactly
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """There is no such fact at all: the first signal, the first mark counts."""
+
+
+Guard: TypeAlias = NotDone | Free | Exactly | Absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,15 @@ class Finish:
     told: bool = True
 
 
+class Due(Enum):
+    """What `next_check` does to the due entry."""
+
+    EARLIER = "earlier"
+    """It may only move earlier (design 4.7); None leaves it alone."""
+    EXACTLY = "exactly"
+    """It becomes this, later too, or goes where `next_check` is None: only for who names the `seen_rev`."""
+
+
 MOST_FACTS = 100
 """In one write (design 4.2): DynamoDB takes 300 operators in an expression (developer guide, service quotas)."""
 
@@ -72,10 +87,12 @@ ENDS = frozenset({Status.RUNNING, Status.ENDING})
 class Commit:
     """One conditional write on one record, whole or not at all.
 
-    It holds only if: the record does not exist (`birth` or `creates` given) or exists with this `epoch`; its status is
-    one of `allowed`; every `Put` is allowed by its guard; and no inline pack has a name that is taken. `packs` are
-    durable before the record names them; `inline` ones are stored in the record. `next_check` may only move the due
-    entry earlier; with `finish` and nobody to tell it is removed. At most 100 facts: ValueError for more.
+    It holds only if: the record does not exist (`birth` or `creates` given), or exists with this `epoch`, or either of
+    the two (`upserts`); its status is one of `allowed`; its `rev` is `seen_rev` where that is given; every `Put` is
+    allowed by its guard; and no inline pack has a name that is taken. `packs` are durable before the record names them;
+    `inline` ones are stored in the record. `next_check` may only move the due entry earlier unless `due` says
+    otherwise; with `finish` and nobody to tell it is removed. At most 100 facts put, and 100 removed: ValueError for
+    more.
     """
 
     key: RecordKey
@@ -100,10 +117,22 @@ class Commit:
     """Pack items by name, as text, written before (or in one transaction with) the record."""
     expires: int = 0
     """Epoch seconds when the store may forget the record; 0: not yet known."""
+    upserts: bool = False
+    """Creates the record (in R, without a birth) where it does not exist. Not for a head."""
+    seen_rev: int | None = None
+    """Only if the record has had exactly this many writes: nobody has written since the writer looked."""
+    becomes: Status | None = None
+    """The status afterwards, where neither `ending` nor `finish` says it: P, Q, R. With `birth`: it is born so."""
+    removes: frozenset[str] = frozenset()
+    """Facts that go; a name that is not there is no obstacle."""
+    redrives: bool = False
+    """The epoch goes up by one; reason, output and end are forgotten."""
+    due: Due = Due.EARLIER
 
     def __post_init__(self) -> None:
-        if len(self.puts) > MOST_FACTS:
-            raise ValueError(f"{len(self.puts)} facts in one write; at most {MOST_FACTS}")
+        if len(self.puts) > MOST_FACTS or len(self.removes) > MOST_FACTS:
+            most = max(len(self.puts), len(self.removes))
+            raise ValueError(f"{most} facts in one write; at most {MOST_FACTS}")
         if self.allowed is ANYWHERE:
             object.__setattr__(self, "allowed", _as_wide_as(self.puts, self.finish))
 

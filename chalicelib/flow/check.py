@@ -12,9 +12,10 @@ from chalicelib.flow.canonical_json import to_json
 from chalicelib.flow.check_expressions import check_expressions, check_trigger_inputs
 from chalicelib.flow.check_habits import check_habits
 from chalicelib.flow.check_inputs import check_inputs
+from chalicelib.flow.check_links import check_links
 from chalicelib.flow.check_loops import check_loops
 from chalicelib.flow.check_names import Names, check_after, check_circles, check_mentions
-from chalicelib.flow.check_nodes import Build, check_nodes, misplaced
+from chalicelib.flow.check_nodes import Build, check_nodes, meaningless, misplaced
 from chalicelib.flow.check_runs import Judged, check_outputs, check_runs, judge, waits_of
 from chalicelib.flow.check_warnings import check_warnings
 from chalicelib.flow.entries import Catalogue, entry_of
@@ -58,8 +59,8 @@ def check(
             too. Without it, only the schemas in the catalogue are asked.
     """
     flow, shape = read_model(document.data)
-    beside = {one.pointer: one for one in misplaced(flow, catalogue)}
-    shape = [beside.get(one.pointer, one) for one in shape]
+    better = {one.pointer: one for one in (*meaningless(flow), *misplaced(flow, catalogue))}
+    shape = [better.get(one.pointer, one) for one in shape]
     if flow.data is document.data:
         shape += _not_json(document)
     problems, warnings = _check_meaning(flow, catalogue, schemes, build)
@@ -112,6 +113,7 @@ def _check_meaning(
     problems, warnings = check_expressions(flow, catalogue, texts, wired, sources)
     misnamed = [*check_after(flow, names), *check_mentions(flow, uses, names)]
     problems += [
+        *check_links(flow, catalogue, texts, names),
         *check_inputs(flow),
         *check_nodes(flow, catalogue, schemes, build),
         *check_trigger_inputs(flow, alone),
@@ -127,7 +129,7 @@ def _check_meaning(
 
 def _hands_over_data(catalogue: Catalogue, uses: str) -> bool:
     """Whether a trigger brings data of its own to be mapped, rather than inputs that somebody fills in."""
-    return entry_of(catalogue, uses).get("verifies") is True or uses == "schedule"
+    return entry_of(catalogue, uses).get("verifies") is True or uses in {"schedule", "error"}
 
 
 def _judge(

@@ -12,7 +12,7 @@ from chalicelib.flow.model import FlowModel, TriggerModel
 from chalicelib.flow.needs import Wired
 from chalicelib.flow.scanner import Hole
 from chalicelib.flow.sources import Source
-from chalicelib.flow.spots import TRIGGER_NAMES, Spot, Text
+from chalicelib.flow.spots import LANE_NAMES, TRIGGER_NAMES, Spot, Text
 from chalicelib.flow.targets import UNTYPED
 from chalicelib.flow.values import Json
 
@@ -76,10 +76,11 @@ def _check_hole(text: Text, hole: Hole, analysis: Analysis, around: Surroundings
     if wrong is not None:
         yield Finding(text.pointer, wrong.what, wrong.do, offset=_start(hole))
         return
-    if analysis.mentions and spot.names == TRIGGER_NAMES:
+    if analysis.mentions and spot.names <= LANE_NAMES:
         mention = analysis.mentions[0]
         what = f"`{mention.kind}.{mention.id}`: no step has run yet when a trigger starts the flow."
-        yield Finding(text.pointer, what, "Use `trigger` and `vars` here.", offset=hole.offset + mention.offset)
+        do = f"Use {quoted([name for name in ('trigger', 'inputs', 'vars') if name in spot.names])} here."
+        yield Finding(text.pointer, what, do, offset=hole.offset + mention.offset)
     if text.is_whole and text.target == UNTYPED and analysis.shape == "any" and _is_place_known(text, around):
         # What goes on after its filter has [0] taken of each row, not of all.
         is_first = analyse(f"{hole.text.rstrip()}[0]", spot.names).shape == "one"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from chalicelib.flow.findings import Finding, did_you_mean, either, quoted
 from chalicelib.flow.lookalikes import plain_word, told_apart
 from chalicelib.flow.model import COMMON_PORTS, After, Alternatives, FlowModel, Named, StepModel
+from chalicelib.flow.needs import waiter_of
 from chalicelib.flow.sources import Scope, Source, scopes_of
 from chalicelib.flow.spots import Use
 
@@ -113,11 +114,12 @@ def _check_port(named: Named, source: Source) -> Iterator[Finding]:
         yield Finding(named.pointer, what, f"Ports of `{source.id}`: {', '.join(known)}.")
 
 
-def name_a_port(source: Source) -> tuple[str, str]:
-    """What to say where a step with several ports is named bare."""
+def name_a_port(source: Source, loop: str = "") -> tuple[str, str]:
+    """What to say where a step with several ports is named bare; `loop` is the one that waits for it, if one does."""
     ports = list(source.ports)
     what = f"`{source.id}` can end as {either(ports)}."
-    return what, f"Name one: `after: {source.id}.{ports[0]}`; `{source.id}.settled` if any will do."
+    where = f" at the loop `{loop}`" if loop else ""
+    return what, f"Name one{where}: `after: {source.id}.{ports[0]}`; `{source.id}.settled` if any will do."
 
 
 def check_mentions(flow: FlowModel, uses: list[Use], names: Names) -> Iterator[Finding]:
@@ -126,7 +128,7 @@ def check_mentions(flow: FlowModel, uses: list[Use], names: Names) -> Iterator[F
     for use in uses:
         spot, mention = use.text.spot, use.mention
         source = names.sources.get(mention.id)
-        if mention.id == "" or spot.names.isdisjoint({"inputs", "execution"}):
+        if mention.id == "" or "execution" not in spot.names:
             continue  # the analysis, or the check of triggers, has said that no step can stand here
         if source is None:
             yield at_use(use, *names.unknown(mention.id, spot.scope, triggers=False))
@@ -135,16 +137,17 @@ def check_mentions(flow: FlowModel, uses: list[Use], names: Names) -> Iterator[F
             yield at_use(use, f"`{source.id}` is a trigger, not a step.", do)
         elif not spot.scope.sees(source.scope):
             yield at_use(use, *names.out_of_sight(source, spot.scope))
-        elif _names_no_port(use, source, after.get(spot.owner, ())):
-            yield at_use(use, *name_a_port(source))
+        elif _names_no_port(use, source, after.get(waiter := waiter_of(use, source) or "", ())):
+            yield at_use(use, *name_a_port(source, waiter if waiter in spot.scope.loops else ""))
 
 
 def _names_no_port(use: Use, source: Source, after: tuple[After, ...]) -> bool:
-    """Whether a value is wanted from a step with several ports, and nothing says of which."""
-    mention, spot = use.mention, use.text.spot
-    if mention.kind == "errors" or mention.way_out or source.has_bare_meaning or source.scope != spot.scope:
-        return False
-    if not spot.owner or spot.is_output:
+    """Whether a value is wanted from a step with several ports, and nothing says of which.
+
+    `after` is that of the step that waits for it: the owner of the expression, or the loop around it.
+    """
+    mention = use.mention
+    if mention.kind == "errors" or mention.way_out or source.has_bare_meaning or waiter_of(use, source) is None:
         return False
     named = [one for entry in after for one in (entry.members if isinstance(entry, Alternatives) else (entry,))]
     return not any(one.source == source.id for one in named)

@@ -9,7 +9,17 @@ from chalicelib.flow.check_parameters import check_parameters, is_whole_expressi
 from chalicelib.flow.elsewhere import instead_of_node
 from chalicelib.flow.entries import Catalogue, Entry, entry_of, find_entry, ports_of, property_schemas, schema_of
 from chalicelib.flow.findings import Finding, did_you_mean, either, shown
-from chalicelib.flow.model import COMMON_PORTS, IDENTIFIER, RESERVED, FlowModel, StepModel, TriggerModel
+from chalicelib.flow.listening import ERROR, flows_heard
+from chalicelib.flow.model import (
+    COMMON_PORTS,
+    IDENTIFIER,
+    LINKED,
+    RESERVED,
+    WAITING,
+    FlowModel,
+    StepModel,
+    TriggerModel,
+)
 from chalicelib.flow.reading import TRIGGER_KEYS
 from chalicelib.flow.reading_steps import STEP_KEYS
 from chalicelib.flow.scanner import has_hole, holds_hole
@@ -31,6 +41,7 @@ def check_nodes(
     flow: FlowModel, catalogue: Catalogue, schemes: Collection[str], build: Build | None
 ) -> Iterator[Finding]:
     """Every mistake in the use of nodes."""
+    yield from meaningless(flow)
     for trigger in flow.triggers:
         yield from _check_trigger(trigger, flow, catalogue, schemes, build)
     for scope, steps in scopes_of(flow):
@@ -38,18 +49,38 @@ def check_nodes(
             yield from _check_step(step, catalogue, build)
             if step.uses == "foreach":
                 yield from _check_names(step, scope.loops, flow)
-                yield from _check_loop_keys(step)
-            if step.apart and scope.loops:
-                what = f"`run: apart` is not built yet inside a loop: `{scope.loops[-1]}` runs in one invocation."
+            if step.uses in LINKED and scope.area == "on_failure":
+                what = f"`{step.uses}` cannot stand below `on_failure`: an execution that is ending takes no answer."
+                do = "Let `call` start a flow that asks."
+                yield Finding((*step.pointer, "uses"), what, do)
+            if step.apart and scope.loops and step.uses not in WAITING:
+                what = f"`run: apart` says nothing inside a loop: `{scope.loops[-1]}` spreads its turns by itself."
                 yield Finding((*step.pointer, "run"), what, "Leave it out, or write it at the loop.")
 
 
-def _check_loop_keys(step: StepModel) -> Iterator[Finding]:
-    """What says nothing of a loop as a whole: it belongs to the steps below it."""
-    for key in ("retry", "timeout"):
+def meaningless(flow: FlowModel) -> Iterator[Finding]:
+    """What says nothing of a loop as a whole (it belongs to the steps below it), and nothing of a wait."""
+    for step in flow.walk():
+        yield from _meaningless_at(step)
+
+
+def _meaningless_at(step: StepModel) -> Iterator[Finding]:
+    for key in ("retry", "timeout") if step.is_loop else ():
         if key in step.data:
             what = f"`{key}` says nothing of a loop: each step below `{step.id}` is tried, and timed, by itself."
             yield Finding((*step.pointer, key), what, f"Write `{key}` at those steps.", at_key=True)
+    if step.uses not in WAITING:
+        return
+    longest = "with: {expires: 2d}" if step.uses in LINKED else "with: {for: 2d}"
+    for key, reason, do in (
+        ("timeout", "it is no attempt that could take too long", f"Write how long it waits: {longest}."),
+        ("retry", "there is nothing to try again", "Leave it out."),
+        ("effect", "it touches nothing", "Leave it out."),
+        ("run", "while it waits nothing runs", "Leave it out."),
+    ):
+        if key in step.data and (key != "run" or step.apart):
+            what = f"`{key}` says nothing of `{step.uses}`: {reason}."
+            yield Finding((*step.pointer, key), what, do, at_key=True)
 
 
 def misplaced(flow: FlowModel, catalogue: Catalogue) -> Iterator[Finding]:
@@ -222,6 +253,15 @@ def _check_trigger(
             if key in trigger.data:
                 what = f"`{key}` is for webhooks; nobody sends `{trigger.uses}` anything."
                 yield Finding((*trigger.pointer, key), what, "Leave it out.", at_key=True)
+    for key in ("overlap", "catch_up"):
+        if key in trigger.data and trigger.uses != "schedule":
+            what = f"`{key}` is for schedules; `{trigger.uses}` has no times of its own."
+            do = "To limit how many executions run at once, write `concurrency` beside `triggers`."
+            yield Finding((*trigger.pointer, key), what, do if key == "overlap" else "Leave it out.", at_key=True)
+    if trigger.uses == ERROR and flow.flow in flows_heard(trigger.parameters):
+        what = f"The trigger `{trigger.id}` names `{flow.flow}`, the flow that it stands in: it would start itself."
+        do = "Take it out of `flows`; steps for its own failure stand below `on_failure`."
+        yield Finding((*trigger.pointer, "with", "flows"), what, do)
 
 
 def _check_verify(trigger: TriggerModel, schemes: Collection[str]) -> Iterator[Finding]:

@@ -40,8 +40,8 @@ _NAMED_OFFSETS = {
 }
 """The zones RFC 2822 section 4.3 lets a mail name; it says that all others mean nothing."""
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])", re.ASCII)
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SPANS = {
     "millisecond": timedelta(milliseconds=1),
     "second": timedelta(seconds=1),
@@ -123,7 +123,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 def read_duration(text: Json) -> timedelta:
-    """Read a length of time: `90s`, `15m`, `1h30m`, `2d`, `1w`. A day is 24 hours, whatever the clocks do."""
+    """Read a length of time: `500ms`, `90s`, `15m`, `1h30m`, `2d`, `1w`. A day is 24 hours, whatever the clocks do."""
     if isinstance(text, str) and re.fullmatch(rf"(?:{_DURATION.pattern}\s*)+", text.strip(), re.ASCII):
         try:
             parts = [timedelta(**{_UNITS[unit]: float(count)}) for count, unit in _DURATION.findall(text)]

@@ -6,9 +6,13 @@ each step as soon as its own needs hold.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
+from chalicelib.flow.listening import ERROR, flows_heard
 from chalicelib.flow.order import in_order
-from chalicelib.flow.plan import Body, Group, Need, Plan, RetryPolicy, StepPlan, TriggerPlan
+from chalicelib.flow.plan import Body, Concurrency, Group, Need, Plan, RetryPolicy, StepPlan, TriggerPlan
+from chalicelib.flow.reading import duration_text
+from chalicelib.flow.templates import expressions
 from chalicelib.flow.values import Json
 
 
@@ -43,6 +47,8 @@ class Drawing:
     triggers: tuple[str, ...]
     stages: tuple[Stage, ...]
     on_failure: tuple[Stage, ...]
+    limits: tuple[str, ...] = ()
+    """What holds of its executions together: how many at once."""
 
 
 def draw(plan: Plan) -> Drawing:
@@ -53,6 +59,7 @@ def draw(plan: Plan) -> Drawing:
         triggers=tuple(_trigger(trigger) for trigger in plan.triggers.values()),
         stages=_stages(plan.steps),
         on_failure=_stages(plan.on_failure),
+        limits=tuple(_limits(plan.concurrency)),
     )
 
 
@@ -61,6 +68,7 @@ def to_lines(drawing: Drawing) -> Iterator[str]:
     yield f"{drawing.flow}  {drawing.version[:12]}"
     for trigger in drawing.triggers:
         yield f"started by {trigger}"
+    yield from drawing.limits
     yield from _lines(drawing.stages, "", "at once")
     if drawing.on_failure:
         yield "when it fails"
@@ -73,6 +81,7 @@ def to_data(drawing: Drawing) -> dict[str, Json]:
         "flow": drawing.flow,
         "version": drawing.version,
         "triggers": list(drawing.triggers),
+        "limits": list(drawing.limits),
         "stages": _data(drawing.stages),
         "on_failure": _data(drawing.on_failure),
     }
@@ -162,7 +171,19 @@ def _notes(step: StepPlan) -> Iterator[str]:
 
 
 def _retry(policy: RetryPolicy) -> str:
-    return f"up to {policy.attempts} attempts ({', '.join(policy.classes)})"
+    within = (
+        "" if policy.within_seconds is None else f" within {duration_text(timedelta(seconds=policy.within_seconds))}"
+    )
+    return f"up to {policy.attempts} attempts{within} ({', '.join(policy.classes)})"
+
+
+def _limits(cap: Concurrency | None) -> Iterator[str]:
+    if cap is None:
+        return
+    each = ""
+    if cap.key is not None:
+        each = f" for each {', '.join(one.text.strip() for one in expressions(cap.key))}"
+    yield f"at most {cap.most} execution{'s' if cap.most > 1 else ''} at once{each}"
 
 
 def _trigger(trigger: TriggerPlan) -> str:
@@ -171,6 +192,12 @@ def _trigger(trigger: TriggerPlan) -> str:
     for name in ("cron", "every"):
         if isinstance(known.get(name), str):
             parts[1] += f" {known[name]}"
+    if trigger.uses == ERROR and (heard := flows_heard(known)):
+        parts[1] += f" of {', '.join(heard)}"
+    if trigger.overlap != "allow":
+        parts[1] += f", overlap {trigger.overlap}"
+    if trigger.catch_up != "none":
+        parts[1] += f", catch up {trigger.catch_up}"
     if trigger.verify is not None:
         parts[1] += f", verified by {trigger.verify.get('scheme')}"
     elif trigger.uses == "webhook":

@@ -77,6 +77,15 @@ TRIGGER_KEYS: Mapping[str, str] = {
     **dict.fromkeys(("id", "name"), "A trigger's id is the key it stands under."),
 }
 
+CAP_KEYS: Mapping[str, str] = {
+    **dict.fromkeys(("limit", "count", "most", "max_concurrent"), "How many at once stands in `max`."),
+    **dict.fromkeys(("group", "lane", "by", "name"), 'What tells executions apart stands in `key`: "${ ... }".'),
+    **dict.fromkeys(
+        ("cancel_in_progress", "overlap", "policy", "queue"),
+        "Whoever does not get in is queued; a schedule's `overlap` stands at its trigger.",
+    ),
+}
+
 NODES: Mapping[str, str] = {
     **dict.fromkeys(("cron", "timer", "schedule_trigger", "interval"), "schedule"),
     **dict.fromkeys(
@@ -88,7 +97,10 @@ NODES: Mapping[str, str] = {
     **dict.fromkeys(("loop", "for", "for_each", "each", "map", "split_in_batches", "parallel", "iterate"), "foreach"),
     **dict.fromkeys(("while", "until", "poll", "do_while"), "repeat"),
     **dict.fromkeys(("set_fields", "assign", "edit_fields", "pass", "variable", "transform", "template"), "set"),
-    **dict.fromkeys(("stop", "error", "throw", "raise", "stop_and_error"), "fail"),
+    **dict.fromkeys(("stop", "throw", "raise", "stop_and_error"), "fail"),
+    **dict.fromkeys(("approve", "manual_approval", "human_approval", "human", "review", "ask", "confirm"), "approval"),
+    **dict.fromkeys(("wait_for_callback", "wait_for_webhook", "wait_for_event", "resume", "task_token"), "callback"),
+    **dict.fromkeys(("error_trigger", "on_error", "failure", "workflow_run"), "error"),
     **dict.fromkeys(("subflow", "execute_workflow", "workflow", "flow", "subworkflow"), "call"),
     **dict.fromkeys(("respond_to_webhook", "response", "reply", "return"), "respond"),
     **dict.fromkeys(("slack", "slack.send", "slack.send_message", "slack.message"), "slack.post_message"),
@@ -183,6 +195,27 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("seconds", "duration", "delay", "time", "amount"), "`for`, with a unit: for: 5s"),
         **dict.fromkeys(("minutes", "hours", "days"), "`for`, with a unit: for: 5m, 2h or 1d"),
     },
+    "approval": {
+        **dict.fromkeys(("question", "message", "prompt", "text", "title"), "`ask`"),
+        **dict.fromkeys(("timeout", "expiry", "deadline", "expires_in", "ttl"), "`expires`"),
+        **dict.fromkeys(("approvers", "reviewers", "assignees", "people", "users", "who", "to"), "`by`"),
+    },
+    "callback": {
+        **dict.fromkeys(("timeout", "expiry", "deadline", "expires_in", "ttl"), "`expires`"),
+        **dict.fromkeys(("heartbeat_seconds", "heartbeat_timeout", "keepalive"), "`heartbeat`, with a unit"),
+    },
+    "repeat": {
+        **dict.fromkeys(("times", "count", "limit", "attempts", "max_rounds", "max_iterations"), "`max`"),
+        **dict.fromkeys(("delay", "interval", "wait", "pause", "sleep"), "`every`"),
+        **dict.fromkeys(("condition", "if", "break_if", "stop_if"), '`until`: until: "${ ... }"'),
+        "while": '`until`, which is true when it ends: until: "${ $not( ... ) }"',
+    },
+    "call": {
+        **dict.fromkeys(("workflow", "name", "subflow", "id"), "`flow`"),
+        **dict.fromkeys(("params", "parameters", "arguments", "input", "data", "with"), "`inputs`"),
+        **dict.fromkeys(("wait_for_completion", "sync", "await", "wait_for"), "`wait`: wait: true"),
+    },
+    "error": dict.fromkeys(("flow", "workflow", "workflows", "of", "on"), "`flows`"),
     "http.request": {
         **dict.fromkeys(("body", "data", "payload"), "`json`, `form`, `text` or `file`, by what the body is"),
         **dict.fromkeys(("params", "qs", "queryParameters", "query_params", "parameters"), "`query`"),
@@ -206,13 +239,13 @@ _ISO_DURATION = re.compile(r"p(?:(\d+)d)?(?:t(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?)?
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-_KEYS = {"A flow": FLOW_KEYS, "A step": STEP_KEYS, "A trigger": TRIGGER_KEYS}
+_KEYS = {"A flow": FLOW_KEYS, "A step": STEP_KEYS, "A trigger": TRIGGER_KEYS, "`concurrency`": CAP_KEYS}
 
 
 def instead_of_key(where: str, key: str, value: object, step: str) -> str:
     """What to write instead of a key of another tool, empty where none is known; `step` is the id it stands under.
 
-    `where` is how messages call the place: `A flow`, `A step`, `A trigger`.
+    `where` is how messages call the place: a flow, a step, a trigger, or the map below `concurrency`.
     """
     sentence = _KEYS.get(where, {}).get(plain(key), "")
     return sentence.replace("{value}", _as_written(value)).replace("{step}", step).replace("{key}", key)

@@ -82,7 +82,7 @@ TIME_FUNCTIONS = table(
     ),
     Function(
         "$plus(t, d)",
-        "The time so much later: `s m h d w`; a day is 24 hours.",
+        "The time so much later: `ms s m h d w`; a day is 24 hours.",
         '$plus("2026-11-20T07:00:00Z", "2d")',
         "2026-11-22T07:00:00.000Z",
         plus,

@@ -7,7 +7,7 @@ from chalicelib.flow.entries import Catalogue, entry_of
 from chalicelib.flow.model import FlowModel
 from chalicelib.flow.tokens import tokens
 
-EXECUTION_FIELDS = ("id", "started_at", "url")
+EXECUTION_FIELDS = ("id", "started_at", "url", "links")
 FAILURE_FIELDS = ("step", "code", "message", "url")
 EVERY_TRIGGER = ("name", "at")
 """What every trigger hands over (design 3.4)."""

@@ -19,6 +19,12 @@ RESERVED = frozenset({"and", "or", "in", "true", "false", "null"})
 LOOPS = frozenset({"foreach", "repeat"})
 """The nodes that have a body."""
 
+LINKED = frozenset({"callback", "approval"})
+"""The nodes that somebody answers by a link: `execution.links.<step>`."""
+
+WAITING = LINKED | {"wait"}
+"""The nodes that do nothing but wait."""
+
 COMMON_PORTS = ("done", "error", "skipped", "settled")
 """The ways every step can end, besides ports of its own."""
 
@@ -106,6 +112,15 @@ class TriggerModel:
 
 
 @dataclass(frozen=True, slots=True)
+class CapModel:
+    """`concurrency` as written: a number, or a map of `max` and `key`."""
+
+    most: int = 1
+    key: Json = None
+    """A text with an expression; None where executions are not told apart."""
+
+
+@dataclass(frozen=True, slots=True)
 class FlowModel:
     """A flow as written."""
 
@@ -120,6 +135,7 @@ class FlowModel:
     on_failure: tuple[StepModel, ...] = ()
     deadline_seconds: float | None = None
     durability: str = "barrier"
+    concurrency: CapModel | None = None
     retention_seconds: float | None = None
 
     def walk(self) -> Iterator[StepModel]:

@@ -60,6 +60,8 @@ class RetryPolicy:
     factor: float = 2.0
     cap_seconds: float = 60.0
     classes: tuple[str, ...] = ("timeout", "connect", "429", "5xx")
+    within_seconds: float | None = None
+    """How long after the first attempt began another may still begin; None: as long as it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,12 @@ class Body:
     """None: the value of its only last step."""
     last: str | None
     item: str
-    """The name an item goes by: `item`, or what `as` says; with `batch` it is `items`."""
+    """The name an item goes by: `item`, or what `as` says; with `batch` it is `items`. Empty for a `repeat`."""
+    until: Template | None = None
+    """Of a `repeat`: asked inside the body after each round; it is not among the step's `parameters`.
+
+    There `last` is what the round that has just ended gave, and `round` its number.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,15 @@ class TriggerPlan:
     """`accepted`, `result` or `step`."""
     overlap: str = "allow"
     catch_up: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """How many executions of a flow may run at once; the others are queued in the order they were accepted."""
+
+    most: int
+    key: Template | None = None
+    """What tells lanes apart, from `trigger`, `inputs` and `vars`; each has a cap of its own. None: one lane."""
 
 
 Inputs: TypeAlias = Mapping[str, Json]
@@ -157,6 +173,9 @@ class Plan:
     deadline_seconds: float | None = None
     durability: str = "barrier"
     retention_seconds: float | None = None
+    concurrency: Concurrency | None = None
+    linked: tuple[str, ...] = ()
+    """The steps whose link (`execution.links.<id>`) some expression names, in document order: callbacks, approvals."""
     by_id: Mapping[str, StepPlan] = field(default_factory=dict[str, StepPlan])
     """Every step of the file by its id: loop bodies and `on_failure` included."""
     dependents: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])

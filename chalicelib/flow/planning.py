@@ -3,20 +3,23 @@
 This runs when a flow version is first used in a process, a cold Lambda included: no pydantic, no YAML, no JSONata.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from chalicelib.flow.canonical_json import to_json
 from chalicelib.flow.entries import Catalogue, effect_of, find_entry
+from chalicelib.flow.links import links_in
 from chalicelib.flow.model import FlowModel, StepModel, TriggerModel
 from chalicelib.flow.needs import Wired, wire
-from chalicelib.flow.plan import Body, Need, Plan, StepPlan, TriggerPlan, UseValue
+from chalicelib.flow.plan import Body, Concurrency, Need, Plan, StepPlan, TriggerPlan, UseValue
 from chalicelib.flow.reading_steps import read_model
 from chalicelib.flow.sources import Scope, Source, sources_of
 from chalicelib.flow.spots import (
     FAILURE_NAMES,
     FLOW_NAMES,
+    LANE_NAMES,
+    READ_IN_BODY,
     TRIGGER_NAMES,
     inputs_target,
     parameters_target,
@@ -60,8 +63,9 @@ def make_plan(data: Mapping[str, Json], catalogue: Catalogue, *, stage_vars: Map
     resolved = with_vars(data, stage_vars)
     flow, _ = read_model(resolved)
     sources = sources_of(flow, catalogue)
-    uses = uses_of(text for spot in spots_of(flow, catalogue) for text in texts_of(spot, mentions_only=True))
-    planner = _Planner(flow, catalogue, sources, wire(flow, sources, uses))
+    texts = [text for spot in spots_of(flow, catalogue) for text in texts_of(spot, mentions_only=True)]
+    links = {link.step for text in texts for hole, _ in text.holes for link in links_in(hole.text)}
+    planner = _Planner(flow, catalogue, sources, wire(flow, sources, uses_of(texts)), links)
     return planner.plan(version_of(resolved)[0])
 
 
@@ -73,6 +77,7 @@ class _Planner:
     catalogue: Catalogue
     sources: Mapping[str, Source]
     wired: Wired
+    links: Collection[str]
 
     def plan(self, version: str) -> Plan:
         ordinals = {step.id: number for number, step in enumerate(self.flow.walk())}
@@ -95,9 +100,18 @@ class _Planner:
             deadline_seconds=self.flow.deadline_seconds,
             durability=self.flow.durability,
             retention_seconds=self.flow.retention_seconds,
+            concurrency=self._concurrency(),
+            linked=tuple(step.id for step in self.flow.walk() if step.id in self.links),
             by_id=_by_id((*steps, *on_failure)),
             dependents=self._dependents(),
         )
+
+    def _concurrency(self) -> Concurrency | None:
+        cap = self.flow.concurrency
+        if cap is None:
+            return None
+        key = None if cap.key is None else compile_template(cap.key, TEXT, "concurrency.key", LANE_NAMES)
+        return Concurrency(cap.most, key)
 
     def _counted(self) -> frozenset[str]:
         """The sources of every group that counts: their facts carry the commit order."""
@@ -142,10 +156,7 @@ class _Planner:
             groups=wiring.groups,
             mentions=wiring.mentions,
             condition=self._compiled(step.data, "if", CONDITION, names),
-            # A loop's `until` is read inside its body, where its own names stand too.
-            parameters=compile_template(
-                dict(step.parameters), parameters_target(entry), "with", names | step.loop_names
-            ),
+            parameters=compile_template(_before_the_body(step), parameters_target(entry), "with", names),
             effect=step.effect or effect_of(entry, step.parameters),
             ports=self.sources[step.id].ports,
             name=step.name,
@@ -161,9 +172,11 @@ class _Planner:
 
     def _body(self, step: StepModel, body: tuple[StepPlan, ...], names: frozenset[str]) -> Body:
         output = self._compiled(step.data, "output", UNTYPED, names)
+        until = self._compiled(step.parameters, "until", CONDITION, names, "with.") if step.uses == "repeat" else None
         waited = {need.source for plan in body for need in _all_needs(plan)}
         last = [plan.id for plan in body if plan.id not in waited]
-        return Body(body, output, last[-1] if output is None and last else None, step.item)
+        item = "" if step.uses == "repeat" else step.item
+        return Body(body, output, last[-1] if output is None and last else None, item, until)
 
     def _trigger(self, trigger: TriggerModel) -> TriggerPlan:
         uses, _ = find_entry(self.catalogue, trigger.uses) or (trigger.uses, {})
@@ -187,6 +200,11 @@ class _Planner:
         self, data: Mapping[str, Json], key: str, target: Target, names: frozenset[str], whose: str = ""
     ) -> Template | None:
         return compile_template(data[key], target, f"{whose}{key}", names) if key in data else None
+
+
+def _before_the_body(step: StepModel) -> dict[str, Json]:
+    """The parameters that are read before a step runs: of a loop not those that its body answers."""
+    return {name: value for name, value in step.parameters.items() if not (step.is_loop and name in READ_IN_BODY)}
 
 
 def _all_needs(plan: StepPlan) -> tuple[Need, ...]:

@@ -10,7 +10,8 @@ from datetime import timedelta
 from chalicelib.errors import ExpressionError
 from chalicelib.flow.dates import read_duration, zone_of
 from chalicelib.flow.findings import Finding, did_you_mean, either, shown
-from chalicelib.flow.model import FLOW_NAME, IDENTIFIER, NODE_TYPE, RESERVED, FlowModel, TriggerModel
+from chalicelib.flow.model import FLOW_NAME, IDENTIFIER, NODE_TYPE, RESERVED, CapModel, FlowModel, TriggerModel
+from chalicelib.flow.scanner import has_hole
 from chalicelib.flow.values import Json, Pointer
 
 FLOW_KEYS = (
@@ -21,15 +22,10 @@ TRIGGER_KEYS = (*("uses", "with", "credential", "verify", "dedupe", "if", "input
 DURABILITY = ("end", "barrier", "every")
 RESPOND = ("accepted", "result", "step")
 
-NOT_BUILT_KEYS: Mapping[str, str] = {
-    "concurrency": "Caps and lanes are not built yet: leave it out; executions of a flow run side by side.",
-    "overlap": "Only `allow` is built yet: a schedule starts an execution whenever it is due.",
-    "catch_up": "Only `none` is built yet: what was missed is not made up for.",
-}
-"""Keys that the format knows and the engine does not yet: refused by name, never ignored."""
-
-BUILT_VALUES: Mapping[str, str] = {"overlap": "allow", "catch_up": "none"}
-"""The one value of such a key that says what happens anyway."""
+OVERLAP = ("allow", "skip", "queue")
+CATCH_UP = ("none", "last", "all")
+CAP_KEYS = ("max", "key")
+MOST_AT_ONCE = 1000
 
 LONGEST = timedelta(days=3660)
 
@@ -178,13 +174,6 @@ class Reader:
         )
         return None
 
-    def not_built(self, data: Mapping[str, Json], known: Collection[str], pointer: Pointer) -> None:
-        """Refuse by name what the format knows and the engine does not yet."""
-        for key in [key for key in data if key in known and key in NOT_BUILT_KEYS]:
-            if key not in BUILT_VALUES or data[key] != BUILT_VALUES[key]:
-                what = f"`{key}: {data[key]}`" if isinstance(data[key], str) else f"`{key}`"
-                self.refuse((*pointer, key), f"{what[:60]} cannot be used yet.", NOT_BUILT_KEYS[key], at_key=True)
-
 
 def _own_id(entries: list[Json]) -> str:
     """The id that the first entry of a list would have in a map."""
@@ -210,7 +199,6 @@ def duration_text(span: timedelta) -> str:
 def read_flow_keys(reader: Reader, data: Mapping[str, Json]) -> FlowModel:
     """Everything of a flow but its steps."""
     reader.keys(data, FLOW_KEYS, (), "A flow")
-    reader.not_built(data, FLOW_KEYS, ())
     name = reader.text(data, "flow", ())
     if "flow" not in data:
         reader.refuse((), "The flow has no name.", "Add a first line: flow: <name>.")
@@ -227,8 +215,39 @@ def read_flow_keys(reader: Reader, data: Mapping[str, Json]) -> FlowModel:
         triggers=_read_triggers(reader, data),
         deadline_seconds=reader.duration(data, "deadline", (), least=0.001),
         durability=reader.choice(data, "durability", DURABILITY, ()) or "barrier",
+        concurrency=_read_cap(reader, data),
         retention_seconds=reader.duration(data, "retention", (), least=0.001),
     )
+
+
+def _read_cap(reader: Reader, data: Mapping[str, Json]) -> CapModel | None:
+    """How many executions at once: a number, or a map of `max` and `key`."""
+    if "concurrency" not in data:
+        return None
+    at, value = ("concurrency",), data["concurrency"]
+    if not isinstance(value, dict):
+        return CapModel(_read_most(reader, value, at, "concurrency"))
+    reader.keys(value, CAP_KEYS, at, "`concurrency`")
+    if value.keys().isdisjoint(CAP_KEYS):
+        do = 'Write a number, {max: 5}, or {key: "${ inputs.customer }"}: one at a time for each.'
+        reader.refuse(at, "`concurrency` does not say how many executions at once.", do)
+    most = _read_most(reader, value["max"], (*at, "max"), "max") if "max" in value else 1
+    key = value.get("key")
+    if "key" in value and not (isinstance(key, str) and has_hole(key)):
+        what = f"`key` is an expression that tells executions apart, not {shown(key)}."
+        reader.refuse((*at, "key"), what, 'Write "${ inputs.customer }"; leave it out where they are all alike.')
+        key = None
+    return CapModel(most, key)
+
+
+def _read_most(reader: Reader, value: Json, at: Pointer, name: str) -> int:
+    """A number of executions."""
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_AT_ONCE:
+        return value
+    what = f"`{name}` is a whole number from 1 to {MOST_AT_ONCE}, not {shown(value)}."
+    do = "Write how many executions may run at once; leave `concurrency` out for no limit."
+    reader.refuse(at, what, do)
+    return 1
 
 
 def _named(reader: Reader, data: Mapping[str, Json], key: str, what: str, example: str) -> dict[str, Json]:
@@ -263,7 +282,6 @@ def _read_triggers(reader: Reader, data: Mapping[str, Json]) -> tuple[TriggerMod
 
 def _read_trigger(reader: Reader, name: str, data: dict[str, Json], pointer: Pointer) -> TriggerModel:
     reader.keys(data, TRIGGER_KEYS, pointer, "A trigger")
-    reader.not_built(data, TRIGGER_KEYS, pointer)
     verify = data.get("verify")
     if "verify" in data and not isinstance(verify, dict) and verify != "none":
         do = "Write `none`, or {scheme: github, credential: <name>}."
@@ -277,4 +295,6 @@ def _read_trigger(reader: Reader, name: str, data: dict[str, Json], pointer: Poi
         parameters=reader.optional_map(data, "with", pointer, "{cron: 0 6 * * MON}"),
         verify=verify if isinstance(verify, dict) else None,
         respond=reader.choice(data, "respond", RESPOND, pointer) or "accepted",
+        overlap=reader.choice(data, "overlap", OVERLAP, pointer) or "allow",
+        catch_up=reader.choice(data, "catch_up", CATCH_UP, pointer) or "none",
     )

@@ -15,7 +15,7 @@ STEP_KEYS = (
     *("uses", "name", "credential", "after", "if", "with", "steps", "output"),
     *("retry", "timeout", "on_error", "effect", "run"),
 )
-RETRY_KEYS = ("attempts", "first", "factor", "cap", "for")
+RETRY_KEYS = ("attempts", "first", "factor", "cap", "within", "for")
 _STEPS_PATH = re.compile(r"\w+\.[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
 RETRY_CLASS = re.compile(r"timeout|connect|[45]xx|[45]\d\d")
 _CLASSES = ("timeout", "connect", "4xx", "5xx", "429")
@@ -161,11 +161,19 @@ def _read_retry(reader: Reader, data: dict[str, Json], pointer: Pointer) -> Retr
     factor = _number(reader, retry, "factor", at, (1, 10))
     first = reader.duration(retry, "first", at)
     cap = reader.duration(retry, "cap", at)
+    within = reader.duration(retry, "within", at, least=0.001)
     if retry and "attempts" not in retry:
         reader.refuse(at, "`retry` does not say how many attempts.", "Add `attempts: 3`.", at_key=True)
     if first is not None and cap is not None and cap < first:
         reader.refuse(
             (*at, "cap"), "`cap` is shorter than `first`.", "The cap is the longest pause; make it at least `first`."
+        )
+    if within is not None and within < (usual.first_seconds if first is None else first):
+        named = "`first`" if first is not None else "the first pause of 1s"
+        reader.refuse(
+            (*at, "within"),
+            f"`within` is shorter than {named}: no second attempt would be made.",
+            "It is how long after the first attempt began another may still begin; make it longer.",
         )
     return RetryPolicy(
         attempts=int(attempts or usual.attempts),
@@ -174,6 +182,7 @@ def _read_retry(reader: Reader, data: dict[str, Json], pointer: Pointer) -> Retr
         # A first pause beyond the usual cap means what it says.
         cap_seconds=max(usual.cap_seconds, first or 0.0) if cap is None else cap,
         classes=_read_classes(reader, retry, at) or usual.classes,
+        within_seconds=within,
     )
 
 

@@ -1,5 +1,6 @@
 """Where a flow holds expressions: each text with a `${`, what it becomes, which names it sees, and whose it is."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -12,11 +13,19 @@ from chalicelib.flow.targets import CONDITION, TEXT, UNTYPED, ListOf, ObjectOf, 
 from chalicelib.flow.values import Json, Pointer
 
 TRIGGER_NAMES = frozenset({"trigger", "vars"})
+LANE_NAMES = frozenset({"trigger", "inputs", "vars"})
+"""What tells the executions of a flow apart before the first of its steps."""
 FLOW_NAMES = frozenset({"trigger", "inputs", "vars", "execution"})
 FAILURE_NAMES = FLOW_NAMES | {"failure"}
 
+LANE = "concurrency.key"
+"""Whose the expression of a lane is: no step's, and no trigger's (an id has no dot)."""
+
 READ_IN_BODY = frozenset({"until"})
 """Parameters of a loop that are read inside its body, after each round."""
+
+
+_NAMING = re.compile("steps|errors|links")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,7 @@ class Spot:
     names: frozenset[str]
     scope: Scope
     owner: str
-    """The step or trigger it belongs to; empty for the flow's `output`."""
+    """The step or trigger it belongs to; empty for the flow's `output`, `LANE` for the key of `concurrency`."""
     is_output: bool = False
     """Read at the end of a scope rather than before a step: mentioning a step there wires nothing."""
 
@@ -59,6 +68,8 @@ class Use:
 
 def spots_of(flow: FlowModel, catalogue: Catalogue) -> Iterator[Spot]:
     """Every place of the flow that may hold expressions."""
+    if flow.concurrency is not None and flow.concurrency.key is not None:
+        yield Spot(("concurrency", "key"), flow.concurrency.key, TEXT, LANE_NAMES, TOP, LANE)
     for trigger in flow.triggers:
         yield from _of_trigger(trigger, flow)
     names: dict[Scope, frozenset[str]] = {TOP: FLOW_NAMES, Scope("on_failure"): FAILURE_NAMES}
@@ -133,7 +144,7 @@ def field_of(target: Target, name: str | int) -> Target:
 def texts_of(spot: Spot, *, mentions_only: bool = False) -> Iterator[Text]:
     """Every text with an expression within a spot; without recursion, for values nest as deep as they like.
 
-    With `mentions_only`, expressions that cannot mention a step are left out: the plan asks for nothing else.
+    With `mentions_only`, expressions that can name no step and no link are left out: the plan asks for nothing else.
     """
     waiting: list[tuple[Pointer, Json, Target]] = [(spot.pointer, spot.value, spot.target)]
     while waiting:
@@ -154,7 +165,7 @@ def _text(spot: Spot, pointer: Pointer, value: str, target: Target, *, mentions_
     except NotClosed as error:
         return Text(spot, pointer, value, target, (), is_whole=False, not_closed=error.offset)
     cut = [piece for piece in pieces if isinstance(piece, Hole)]
-    wanted = [hole for hole in cut if not mentions_only or "steps" in hole.text or "errors" in hole.text]
+    wanted = [hole for hole in cut if not mentions_only or _NAMING.search(hole.text)]
     holes = tuple((hole, analyse(hole.text, spot.names)) for hole in wanted)
     return Text(spot, pointer, value, target, holes, is_whole=len(pieces) == len(holes) == 1)
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from chalicelib.kit.address import path_part
 from chalicelib.kit.answers import json_of
 from chalicelib.kit.service import Route, Service
-from chalicelib.kit.values import Ask, Json, Moment, Outcome, Request
+from chalicelib.kit.values import Ask, Json, Moment, Outcome, Request, Succeeded
 
 Conversation: TypeAlias = Generator[Ask, Any, Json | Outcome]
 """A node at work: it yields what it asks, is handed what came back, and returns its value."""
@@ -37,6 +37,8 @@ class Example:
     receives: tuple[Any, ...] = ()
     returns: Json = None
     port: str = "done"
+    becomes: Succeeded | None = None
+    """Of a step that waits: how it is left once what it waits for has come; only printed."""
     about: str = ""
     """What it shows, where that is not plain."""
 

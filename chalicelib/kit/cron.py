@@ -36,6 +36,8 @@ _PIECE = re.compile(r"(?P<star>\*)|(?P<first>\w+)(?:-(?P<last>\w+))?", re.ASCII)
 _MARGIN = timedelta(hours=3)
 """More than any clock is ever put back (two hours, in 1947)."""
 _DAY = timedelta(days=1)
+_SEARCHED_FROM: Final = datetime(2025, 1, 1, tzinfo=UTC)
+"""What a schedule does from here on tells whether it ever fires; the past of a zone's clocks does not."""
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
@@ -184,6 +186,25 @@ def next_time(schedule: Schedule, after: datetime, zone: str) -> datetime:
 def previous_time(schedule: Schedule, before: datetime, zone: str) -> datetime:
     """The last moment before `before` (aware) at which the schedule fired, in UTC; `zone` is an IANA name."""
     return _neighbour(schedule, before, ZoneInfo(zone), -1)
+
+
+def ever_fires(schedule: Schedule, zone: str) -> bool:
+    """Whether it fires at all: not where every time it names falls into the hour that a zone's clocks leave out."""
+    try:
+        next_time(schedule, _SEARCHED_FROM, zone)
+    except ValueError:
+        return False
+    return True
+
+
+def first_of_two(schedule: Schedule, moment: datetime, zone: str) -> datetime:
+    """The moment at which clocks on the wall showed this one's time first, where the schedule fires only then; in UTC.
+
+    EventBridge Scheduler says that it fires once where a time comes twice, and not when; for us it is the first time.
+    """
+    if isinstance(schedule, timedelta) or schedule.every_hour:
+        return moment.astimezone(UTC)
+    return moment.astimezone(ZoneInfo(zone)).replace(fold=0).astimezone(UTC)
 
 
 def _neighbour(schedule: Schedule, moment: datetime, zone: ZoneInfo, way: int) -> datetime:

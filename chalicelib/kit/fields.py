@@ -1,13 +1,16 @@
 """Field types that say which widget to draw and how an expression in that place is read."""
 
 from datetime import timedelta
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Final, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from chalicelib.kit.durations import PATTERN, parse_duration
 from chalicelib.kit.values import Json
+
+LONGEST_WAIT: Final = timedelta(days=366)
+"""A year, leap years included: who waits longer starts another execution."""
 
 
 def one_as_list(value: Any) -> Any:
@@ -22,6 +25,20 @@ def _file(reference: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(reference.get("file"), str):
         raise ValueError("is not a file; pass one whole, as in ${ steps.download.file }")  # noqa: TRY004 - pydantic
     return reference
+
+
+def _within_a_year(length: timedelta) -> timedelta:
+    """As long as a step may wait."""
+    if length > LONGEST_WAIT:
+        raise ValueError("is more than 366 days; a step waits a year at most")
+    return length
+
+
+def _some_time(length: timedelta) -> timedelta:
+    """Longer than nothing."""
+    if length < timedelta(seconds=1):
+        raise ValueError("is less than a second")
+    return length
 
 
 def _known_zone(name: str) -> str:
@@ -59,6 +76,17 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": PATTERN, "widget": "duration"}),
 ]
 """A length of time: a number and a unit, such as `90s`, `10m`, `1h30m` or `2d`."""
+
+Pause = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    AfterValidator(_within_a_year),
+    WithJsonSchema({"type": "string", "pattern": PATTERN, "widget": "duration", "x-maximum": "366d"}),
+]
+"""A length of time for which a step waits: a `Duration` of at most 366 days."""
+
+Patience = Annotated[Pause, AfterValidator(_some_time)]
+"""A length of time for which somebody else is waited for: a `Pause` of at least a second."""
 
 Zone = Annotated[str, AfterValidator(_known_zone), Field(json_schema_extra={"widget": "timezone"})]
 """An IANA time zone, such as `Europe/Berlin`."""

@@ -3,7 +3,7 @@
 import json as json_text
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
@@ -101,10 +101,12 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class StartFlow:
-    """Start another flow and do not wait for it. Answered with `Started`."""
+    """Start another flow. Answered with `Started`."""
 
     flow: str
     inputs: Mapping[str, Json]
+    is_waited: bool = False
+    """Whether the step waits for its end afterwards: then it is told, and a cancel reaches it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ class Failure:
 
     `code` is `http_404`, `timeout`, `connect`, `expression` and the like; `kind` is what retry rules name. `sent` says
     whether the request can have had an effect: `no` it certainly did not leave, `answered` the service answered,
-    `maybe` nobody knows.
+    `partly` an earlier request of the same attempt was answered, `maybe` nobody knows.
     """
 
     code: str
@@ -205,10 +207,18 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The step goes on at a moment, or for a signal (signals come later)."""
+    """The step goes on at a moment, or once something comes, at the latest at that moment."""
 
-    until: datetime
+    until: datetime | None
+    """None: there is no such moment."""
     value: Json = None
+    """What the step's value is once the moment has come; for a call, {"id", "url"} of the execution it waits for."""
+    port: str = "done"
+    """By which the step is left when the moment has come."""
+    for_: str = "timer"
+    """What it waits for: `timer` (the moment alone), `callback`, `approval`, or `call` (another execution's end)."""
+    heartbeat: timedelta | None = None
+    """A callback: the longest silence; each heartbeat moves the moment."""
 
 
 Outcome: TypeAlias = Succeeded | Failed | Unknown | Waits

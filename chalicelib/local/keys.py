@@ -1,9 +1,14 @@
-"""The embedded server's admin key: made at the first start, kept where only its owner can read it.
+"""The embedded server's keys: made when they are first needed, kept where only their owner can read them.
 
-The file holds the key itself, so that the command line on the same machine works without further ado; whoever may read
-it may read the store beside it too. With `PENSTOCK_ADMIN_KEY_HASH` the server knows hashes alone, and makes no file.
+The admin key's file holds the key itself, so that the command line on the same machine works without further ado;
+whoever may read it may read the store beside it too. With `PENSTOCK_ADMIN_KEY_HASH` the server knows hashes alone, and
+makes no file. The link key is what resume links are made with: who can read it can answer in anybody's place.
 """
 
+import asyncio
+import base64
+import binascii
+import contextlib
 import os
 import secrets
 import stat
@@ -16,6 +21,8 @@ from chalicelib.errors import SettingError
 
 HASHES = "PENSTOCK_ADMIN_KEY_HASH"
 FILE = "key"
+LINK_FILE = "link-key"
+LINK_KEY_BYTES = 32
 PREFIX = "penstock_"
 """So that scanners for leaked secrets can know it, and people too."""
 
@@ -60,6 +67,57 @@ def kept_key(folder: Path) -> str | None:
         return (folder / FILE).read_text(encoding="ascii").strip() or None
     except (OSError, ValueError):
         return None
+
+
+def link_key(folder: Path) -> bytes:
+    """The key of the links that the server of this folder gives out; made if there is none.
+
+    Raises SettingError where it cannot be kept, is none, or is open to others: then somebody may know it, and whether
+    the links that were given out shall go on to count is for its owner to say.
+    """
+    file = folder / LINK_FILE
+    try:
+        _make_private(folder)
+        if not file.exists():
+            _write_new(file, base64.b64encode(secrets.token_bytes(LINK_KEY_BYTES)).decode())
+        if os.name == "posix" and stat.S_IMODE(file.stat().st_mode) & 0o077:
+            raise SettingError(
+                f"{file} can be read by others. If nobody else has: chmod 600 {file}. Else remove it: the next start "
+                "makes a new one, and the links that were given out until then no longer count."
+            )
+        key = base64.b64decode(file.read_bytes().strip(), validate=True)
+    except OSError as error:
+        raise SettingError(
+            f"The link key {file} cannot be kept: {error.strerror}. Mend the folder's rights."
+        ) from error
+    except binascii.Error:
+        key = b""
+    if len(key) < LINK_KEY_BYTES:
+        raise SettingError(
+            f"{file} holds no key. Remove it: the next start makes a new one, and the links that were given out until "
+            "then no longer count."
+        )
+    return key
+
+
+async def fetch_link_key(folder: Path) -> bytes:
+    """As `link_key`, beside the event loop."""
+    return await asyncio.to_thread(link_key, folder)
+
+
+def _write_new(file: Path, text: str) -> None:
+    """Write a private file that is not there yet; who comes second leaves it as it is. It is there whole, or not."""
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+            opened.write(text + "\n")
+            opened.flush()
+            os.fsync(opened.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        draft.unlink()
 
 
 def _make_private(folder: Path) -> None:

@@ -20,12 +20,13 @@ from chalicelib.api.auth import MAIN_TENANT
 from chalicelib.errors import SettingError
 from chalicelib.local.asgi import AsgiApp
 from chalicelib.local.inside import Inside, OwnKey
-from chalicelib.local.keys import AdminKey, admin_key
+from chalicelib.local.keys import AdminKey, admin_key, fetch_link_key
 from chalicelib.local.loops import settle
 from chalicelib.local.schedules import TimerHeap
 from chalicelib.local.shelf import Published, Shelf
 from chalicelib.local.welcome import Situation
 from chalicelib.wiring import Embedded, EmbeddedSettings
+from chalicelib.worker.ticks import Ticks
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ async def serve(settings: DevSettings, up: Callable[[Situation], None], note: Ca
                 environment=settings.environment,
                 allow_private=settings.allow_private,
                 keys=(*key.hashes, own.hash),
+                link_key=lambda: fetch_link_key(settings.store.parent),
             )
         )
         try:
@@ -79,7 +81,8 @@ class _Dev:
     def __init__(self, settings: DevSettings, embedded: Embedded, own: OwnKey) -> None:
         self._settings = settings
         self._embedded = embedded
-        self._heap = TimerHeap(embedded.door, embedded.plans, embedded.clock)
+        ticks = Ticks(embedded.door, embedded.plans, embedded.store.facts, embedded.clock)
+        self._heap = TimerHeap(ticks, embedded.clock)
         self._inside = Inside(embedded.api, embedded.clock, own)
 
     async def serve(

@@ -14,6 +14,7 @@ from chalicelib.flow.values import Json
 from chalicelib.local.answers import OPEN
 from chalicelib.local.folder import flow_files
 from chalicelib.local.inside import Inside, OwnKey
+from chalicelib.local.keys import fetch_link_key
 from chalicelib.local.shelf import Shelf
 from chalicelib.wiring import Embedded, EmbeddedSettings
 
@@ -51,6 +52,8 @@ async def run_trial(trial: Trial, look: Callable[[dict[str, Any]], None]) -> dic
         published = await shelf.publish(trial.path)
         if not published.answer["enabled"]:
             raise FlowDisabledError(f"{published.flow} is disabled in {trial.store}. Enable it, or leave --store out.")
+        if published.answer["paused"]:
+            raise FlowDisabledError(f"{published.flow} is paused in {trial.store}. Resume it, or leave --store out.")
         live = await embedded.plans.live("main", published.flow)
         if live is None:
             raise UsageError(f"{trial.path} was published, and is not there any more. Who else uses {trial.store}?")
@@ -104,6 +107,7 @@ async def _embedded(trial: Trial) -> AsyncGenerator[tuple[Embedded, Inside]]:
                 environment=trial.environment,
                 allow_private=trial.allow_private,
                 keys=(own.hash,),
+                link_key=lambda: fetch_link_key(store.parent),
                 step_by_step=True,
             )
         )

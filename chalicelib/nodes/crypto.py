@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 from chalicelib.errors import ParameterError
 from chalicelib.kit.action import Action, Conversation, Example
 from chalicelib.kit.fields import FileReference, LongText
+from chalicelib.kit.outputs import TEXT
 from chalicelib.kit.service import Service
 from chalicelib.kit.values import Ask, GetFile
 from chalicelib.kit.values import Hmac as KeyedHash
@@ -28,6 +29,7 @@ class Hash(Action):
     """
 
     effect = "pure"
+    output = TEXT
     example = Example(given={"text": "abc"}, returns="ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     more_examples = (
         Example(
@@ -67,6 +69,7 @@ class Hmac(Action):
 
     service = KEYED
     effect = "pure"
+    output = TEXT
     example = Example(
         given={"text": "what do ya want for nothing?"},
         sends=(KeyedHash("sha256", b"what do ya want for nothing?"),),

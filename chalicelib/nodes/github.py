@@ -8,6 +8,7 @@ from chalicelib.kit.action import Action, Conversation, Example
 from chalicelib.kit.address import path_part
 from chalicelib.kit.answers import json_of
 from chalicelib.kit.fields import LongText
+from chalicelib.kit.outputs import TEXT, WHOLE, answered
 from chalicelib.kit.service import RateLimit, Service
 from chalicelib.kit.values import Request, Response
 
@@ -35,6 +36,7 @@ class CreateIssue(Action):
 
     service = GITHUB
     effect = "at_least_once"
+    output = answered(number=WHOLE, html_url=TEXT, id=WHOLE, title=TEXT, state=TEXT)
     example = Example(
         given={"repository": "octo/shop", "title": "Export failed", "body": "Since 06:00.", "labels": ["bug"]},
         sends=(

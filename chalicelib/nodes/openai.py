@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from chalicelib.kit.action import Action, Conversation, Example
 from chalicelib.kit.answers import as_object, at, json_of, read_json
 from chalicelib.kit.fields import AnyObject, Anything, LongText
+from chalicelib.kit.outputs import ANYTHING, OBJECT, TEXT, TEXT_OR_NULL, shape
 from chalicelib.kit.service import Service
 from chalicelib.kit.values import Failed, Failure, Json, Outcome, Request, Response
 
@@ -47,6 +48,14 @@ class Chat(Action):
 
     service = OPENAI
     effect = "at_least_once"
+    output = shape(
+        text=TEXT,
+        data=ANYTHING,
+        message=OBJECT,
+        finish_reason=TEXT_OR_NULL,
+        usage={"type": ["object", "null"]},
+        model=TEXT,
+    )
     example = Example(
         given={"model": "gpt-5.4-mini", "system": "Be brief.", "prompt": "Name a colour.", "temperature": 0},
         sends=(

@@ -7,6 +7,7 @@ from pydantic import model_validator
 from chalicelib.kit.action import Action, Conversation, Example
 from chalicelib.kit.answers import as_list, as_object, at, json_of
 from chalicelib.kit.fields import AnyObject, LongText
+from chalicelib.kit.outputs import OBJECT, TEXT, YES_OR_NO, answered
 from chalicelib.kit.service import Service
 from chalicelib.kit.values import Request, Response
 
@@ -43,6 +44,7 @@ class PostMessage(Action):
 
     service = SLACK
     effect = "at_least_once"
+    output = answered(ok=YES_OR_NO, channel=TEXT, ts=TEXT, message=OBJECT)
     example = Example(
         given={"channel": "#ops", "text": "Deployed"},
         sends=(Request("POST", "/chat.postMessage", json={"channel": "#ops", "text": "Deployed"}),),

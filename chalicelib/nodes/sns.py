@@ -9,6 +9,7 @@ from chalicelib.kit.action import Action, Conversation, Example
 from chalicelib.kit.answers import as_object
 from chalicelib.kit.aws import Region, aws_error, deduplication_id_of, message_attributes, message_text, xml_of
 from chalicelib.kit.fields import AnyObject, Anything
+from chalicelib.kit.outputs import TEXT, TEXT_OR_NULL, shape
 from chalicelib.kit.service import Service
 from chalicelib.kit.values import Json, Request, Response
 
@@ -31,6 +32,7 @@ class Publish(Action):
 
     service = SNS
     effect = "at_least_once"
+    output = shape(message_id=TEXT, sequence_number=TEXT_OR_NULL)
     example = Example(
         given={
             "topic_arn": "arn:aws:sns:eu-central-1:123456789012:alerts",

@@ -9,6 +9,7 @@ from chalicelib.kit.action import Action, Conversation, Example
 from chalicelib.kit.answers import json_of
 from chalicelib.kit.aws import Region, aws_error, deduplication_id_of, message_attributes, message_text
 from chalicelib.kit.fields import AnyObject, Anything
+from chalicelib.kit.outputs import TEXT, TEXT_OR_NULL, shape
 from chalicelib.kit.service import Service
 from chalicelib.kit.values import Json, Request, Response
 
@@ -34,6 +35,7 @@ class SendMessage(Action):
 
     service = SQS
     effect = "at_least_once"
+    output = shape(message_id=TEXT, sequence_number=TEXT_OR_NULL)
     example = Example(
         given={
             "queue_url": "https://sqs.eu-central-1.amazonaws.com/123456789012/orders",

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
@@ -10,7 +10,7 @@ from typing import Any, assert_never
 from chalicelib.engine.ids import hashed_id, idempotency_key
 from chalicelib.engine.messages import Send
 from chalicelib.engine.records import Birth
-from chalicelib.errors import CredentialMissingError, CredentialUnfitError, ParameterError
+from chalicelib.errors import CredentialMissingError, CredentialUnfitError, ParameterError, StepFailedError
 from chalicelib.flow.inputs import fit_inputs
 from chalicelib.flow.values import Json
 from chalicelib.kit.encode import encode
@@ -32,6 +32,8 @@ from chalicelib.kit.values import (
 from chalicelib.ports import HttpRequest
 from chalicelib.signing.outbound import Outgoing, authorize
 from chalicelib.worker.budget import to_milliseconds
+from chalicelib.worker.children import DEEPEST
+from chalicelib.worker.lanes import lanes_for
 from chalicelib.worker.packing import json_text, to_start
 from chalicelib.worker.redaction import Secrets
 from chalicelib.worker.tools import Tools
@@ -61,6 +63,12 @@ class Errand:
     secrets: Secrets
     timeout_seconds: float
     is_effect: bool
+    part: str = ""
+    """The record that the step's facts lie in; empty for the head."""
+    depth: int = 0
+    """How many calls lie above this execution."""
+    redrive: str = ""
+    """What tells its requests from those before a redrive (see `Surroundings`)."""
     asked: int = 0
     """How many requests were sent: the ordinal in the idempotency key."""
     answered: int = 0
@@ -116,8 +124,8 @@ class Errand:
         encoded = encode(request, service, base_url=base_url, fields={**region, **self.parameters})
         headers = encoded.headers
         ordinal, self.asked = self.asked, self.asked + 1
-        if self.is_effect and service.idempotency_header:
-            key = idempotency_key(self.execution, self.step, self.path, ordinal)
+        if self.is_effect and service.idempotency_header and not _has(headers, service.idempotency_header):
+            key = idempotency_key(self.execution, self.step, self.path, ordinal, self.redrive)
             headers = (*headers, (service.idempotency_header, key))
         outgoing = Outgoing(encoded.method, encoded.url, headers, encoded.body)
         if needs:
@@ -160,22 +168,35 @@ class Errand:
         plan = await self.tools.plans.plan(self.tenant, live.flow, live.version)
         inputs = fit_inputs(plan.inputs, ask.inputs, where="with.inputs")
         path = ".".join(map(str, self.path))
-        child = hashed_id(self.tenant, "call", self.execution, self.step, path, str(self.asked))
+        again = (self.redrive,) if self.redrive else ()
+        child = hashed_id(self.tenant, "call", self.execution, self.step, path, str(self.asked), *again)
         self.asked += 1
+        if self.depth >= DEEPEST:
+            said = (
+                f"step `{self.step}`: {DEEPEST} calls lie above this one. A flow calls itself, directly or in a circle."
+            )
+            raise StepFailedError(said, code="call_too_deep")
         now = to_milliseconds(self.tools.clock.now())
         document = json_text({"trigger": None, "inputs": inputs})
         digest = hashlib.sha256(document.encode()).hexdigest()
         deadline = now + int(plan.deadline_seconds * 1000) if plan.deadline_seconds else 0
         birth = Birth(
             *(ask.flow, live.version, "", now, "", digest, deadline),
-            parent=f"{self.execution}.{self.step}",
+            parent=f"{self.execution}.{self.step}.{self.part}" if ask.is_waited else f"{self.execution}.{self.step}",
             keyed=True,
+            depth=self.depth + 1,
+            lanes=await lanes_for(self.tools, plan, self.tenant, {"trigger": None, "inputs": inputs}, now),
         )
         await self.tools.queue.send([Send(await to_start(self.tools.blobs, self.tenant, child, birth, document))])
         return Started(child, f"{self.tools.settings.base_url}/api/v1/executions/{child}")
 
 
 ANYWHERE = Service("HTTP", credential="none")
+
+
+def _has(headers: Sequence[tuple[str, str]], name: str) -> bool:
+    """Whether the flow gives this header itself."""
+    return any(each.lower() == name.lower() for each, _ in headers)
 
 
 def _kind_of(fields: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from chalicelib.engine.retry import failure_of
@@ -23,28 +23,9 @@ from chalicelib.kit.values import Ask, Failed, Failure, Outcome, Succeeded, Unkn
 from chalicelib.kit.values import Moment as KitMoment
 from chalicelib.worker.asks import AskFailedError, Errand, moment_of
 from chalicelib.worker.evaluating import evaluated
+from chalicelib.worker.prepared import Prepared, Surroundings
 from chalicelib.worker.redaction import Secrets
 from chalicelib.worker.tools import Tools
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Where an attempt takes place."""
-
-    tenant: str
-    execution: str
-    path: tuple[int, ...]
-    zone: str
-    secrets: Secrets
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A step that is ready to act: its parameters are computed."""
-
-    step: StepPlan
-    parameters: Mapping[str, Json]
-    moment: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +50,19 @@ async def prepare(
     return Prepared(step, cast("Mapping[str, Json]", parameters), moment)
 
 
-async def act(tools: Tools, prepared: Prepared, around: Surroundings, timeout_seconds: float) -> Outcome:
-    """Run the node once. Whatever goes wrong is an outcome; only a mishap of this worker or its store is raised."""
+async def act(
+    tools: Tools, prepared: Prepared, around: Surroundings, timeout_seconds: float, number: int = 1
+) -> Outcome:
+    """Run the node once. Whatever goes wrong is an outcome; only a mishap of this worker or its store is raised.
+
+    `number` is that of the attempt, from 1.
+    """
+    if tools.stand_in is not None and (stood_in := await tools.stand_in(prepared, around, number)) is not None:
+        return stood_in
+    return await _run_node(tools, prepared, around, timeout_seconds)
+
+
+async def _run_node(tools: Tools, prepared: Prepared, around: Surroundings, timeout_seconds: float) -> Outcome:
     step = prepared.step
     try:
         node = tools.build(step.uses, prepared.parameters)
@@ -87,7 +79,8 @@ async def act(tools: Tools, prepared: Prepared, around: Surroundings, timeout_se
         service = node.service if isinstance(node, Action) else None
         errand = _errand(tools, prepared, around, service, moment, timeout_seconds)
         async with asyncio.timeout(timeout_seconds):
-            return _outcome(await _hold(cast("Generator[Ask, Any, Any]", begun), errand))
+            outcome = _outcome(await _hold(cast("Generator[Ask, Any, Any]", begun), errand))
+        return Failed(_as_sent(outcome.failure, errand)) if isinstance(outcome, Failed) else outcome
     except AskFailedError as error:
         failure = error.failure
     except WorkerMishapError:
@@ -105,7 +98,7 @@ async def act(tools: Tools, prepared: Prepared, around: Surroundings, timeout_se
     except Exception as error:  # noqa: BLE001  a node is other people's code: its bug fails its step alone
         said = f"The node `{step.uses}` failed in an unforeseen way ({type(error).__name__}); this is a bug in it."
         failure = Failure("node_bug", said, sent=_sent(errand))
-    return _failed(failure, around.secrets, has_answers=errand is not None and errand.answered > 0)
+    return _failed(_as_sent(failure, errand), around.secrets)
 
 
 def _errand(
@@ -130,6 +123,9 @@ def _errand(
         secrets=around.secrets,
         timeout_seconds=timeout_seconds,
         is_effect=step.effect.needs_barrier,
+        part=around.part,
+        depth=around.depth,
+        redrive=around.redrive,
     )
 
 
@@ -156,8 +152,16 @@ def _outcome(value: Any) -> Outcome:
     return Succeeded(value)
 
 
-def _failed(failure: Failure, secrets: Secrets, *, has_answers: bool) -> Failed:
-    """The failure with every secret masked. Where an earlier request was answered, something has left."""
+def _as_sent(failure: Failure, errand: Errand | None) -> Failure:
+    """The failure, and whether the attempt can have had an effect: what was answered before it counts too."""
+    if errand is None or not errand.answered or failure.sent == "maybe":
+        return failure
+    # An earlier request of the same attempt may have had its effect, whatever became of the last one.
+    return replace(failure, sent="partly" if errand.asked > 1 else "answered")
+
+
+def _failed(failure: Failure, secrets: Secrets) -> Failed:
+    """The failure with every secret masked."""
     return Failed(
         Failure(
             failure.code,
@@ -165,7 +169,7 @@ def _failed(failure: Failure, secrets: Secrets, *, has_answers: bool) -> Failed:
             failure.status,
             failure.is_retriable,
             failure.retry_after_seconds,
-            "answered" if failure.sent == "no" and has_answers else failure.sent,
+            failure.sent,
             secrets.mask(failure.detail),
             secrets.mask_text(failure.url) if failure.url else failure.url,
         )

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from chalicelib.errors import PenstockError
 from chalicelib.flow.plan import Plan, StepPlan
@@ -18,12 +19,27 @@ MARGIN_SECONDS = 20.0
 """What a fresh invocation spends before and after its longest step."""
 
 
+async def learn_secrets(tools: Tools, plan: Plan, tenant: str, secrets: Secrets) -> None:
+    """Know every secret that a flow's steps may open, so that it is masked wherever it comes back."""
+    for name in sorted({step.credential for step in plan.by_id.values() if step.credential}):
+        try:
+            secrets.add_credential(await tools.credentials.open(tenant, name))
+        except PenstockError:
+            log.info("The credential `%s` cannot be opened to mask it.", name)
+
+
 @dataclass(slots=True)
 class Later:
     """A step that goes on in another invocation, and when at the earliest (epoch milliseconds)."""
 
+    NEVER: ClassVar[int] = 1 << 62
+    """`due` of what goes on when somebody else says so, and not by itself."""
+
     step: str
     due: int
+    is_known: bool = False
+    """Recorded before this invocation began: whoever recorded it has sent for it, and the sweeper knows the moment.
+    Were each delivery that comes too early to send another, duplicates would never die out."""
 
 
 @dataclass(slots=True)
@@ -89,11 +105,7 @@ class Course:
             await asyncio.shield(self._learning)
 
     async def _open_credentials(self) -> None:
-        for name in sorted({step.credential for step in self.plan.by_id.values() if step.credential}):
-            try:
-                self.secrets.add_credential(await self.tools.credentials.open(self.tenant, name))
-            except PenstockError:
-                log.info("The credential `%s` cannot be opened to mask it.", name)
+        await learn_secrets(self.tools, self.plan, self.tenant, self.secrets)
 
     def timeout_of(self, step: StepPlan) -> float:
         """Seconds that an attempt may take: what the step says, as far as one invocation can hold it."""

@@ -6,14 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from chalicelib.engine.messages import LONGEST_DELAY_SECONDS, Go, Message, Resume, Send, Start
+from chalicelib.engine.looking import deadline_of
+from chalicelib.engine.messages import LONGEST_DELAY_SECONDS, Chunk, Go, Message, Resume, Send, Start, Tick
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 from chalicelib.engine.writes import Commit, Finish
 from chalicelib.errors import NotFoundError, PenstockError, StoreError, WorkerMishapError
 from chalicelib.flow.plan import Effect, Plan
 from chalicelib.flow.values import Json
+from chalicelib.worker.admission import admitted, must_queue
 from chalicelib.worker.budget import Budget, to_milliseconds, to_text
+from chalicelib.worker.children import heed_parent
 from chalicelib.worker.course import Course
+from chalicelib.worker.followers import tell_again
 from chalicelib.worker.ledger import CameBeforeError, Ledger
 from chalicelib.worker.packing import refuse_another_body
 from chalicelib.worker.report import Report, Went
@@ -65,7 +69,7 @@ async def deliver(
         case Start():
             image = None if is_first else await tools.facts.read(key)
             if image is None and to_milliseconds(tools.clock.now()) > message.born + YOUNG:
-                return await _stillborn(tools, key, message.birth, "expired", "The start came more than 14 days late.")
+                return await stillborn(tools, key, message.birth, "expired", "The start came more than 14 days late.")
             if image is not None and _has_ended(image):
                 return Acknowledge(Report(Went.ENDED, image))
             return await _start(tools, key, message, image, budget, on_course)
@@ -73,8 +77,26 @@ async def deliver(
             image = await tools.facts.read(key)
             if image is None or _has_ended(image) or image.epoch != epoch:
                 return Acknowledge(Report(Went.ENDED, image) if image else None)
+            if image.status.is_terminal:
+                tools.announce(image)
+                await tell_again(tools, image)
+                return Acknowledge(Report(Went.ENDED, image))
             named = frozenset(message.steps) if isinstance(message, Go) else None
-            return await _go_on(tools, key, image, budget, named, on_course)
+            verdict = await _go_on(tools, key, image, budget, named, on_course)
+            if isinstance(message, Resume) and isinstance(verdict, GiveBack):
+                # The due entry stands for it: were each of the sweeper's messages to come back for as long as somebody
+                # else is at it, they would end as dead letters of an execution that is well.
+                return Acknowledge(verdict.report)
+            return verdict
+        case Chunk(_, _, epoch, _, _):
+            image = await tools.facts.read(key)
+            if image is None or image.status is not Status.RUNNING or image.epoch != epoch:
+                return Acknowledge(Report(Went.HANDED_OVER, image) if image else None)
+            from chalicelib.worker.chunks import run_chunk  # imported late: most deliveries are of another kind
+
+            return _verdict(tools, await run_chunk(await take_up(tools, key, image, budget), message))
+        case Tick():
+            raise TypeError("a tick is about no execution: `worker.listener` hears it")
 
 
 def _has_ended(image: Image) -> bool:
@@ -91,13 +113,24 @@ async def _start(
         plan = await tools.plans.plan(key.tenant, birth.flow, birth.version)
     except NotFoundError:
         said = f"Version {birth.version[:12]} of the flow `{birth.flow}` is not stored."
-        return await _stillborn(tools, key, birth, "version_missing", said)
+        return await stillborn(tools, key, birth, "version_missing", said)
     course = new_course(tools, message, plan, await _input(tools, birth, message.input), budget)
     if on_course is not None:
         on_course(course)
-    if birth.keyed and (await course.head.commit()).existed and course.head.image is not None:
-        return await _came_before(tools, key, message, course.head.image, budget, on_course)
-    return _verdict(tools, await run(course))
+    is_queued = await must_queue(tools, key.tenant, birth)
+    if birth.keyed or is_queued:
+        committed = await course.head.create(Status.QUEUED if is_queued else None)
+        if committed.existed and course.head.image is not None:
+            return await _came_before(tools, key, message, course.head.image, budget, on_course)
+    return await _run(course)
+
+
+async def _run(course: Course) -> Verdict:
+    """Run it, if it may; where it may not, whoever makes room wakes it."""
+    await heed_parent(course)
+    if not await admitted(course):
+        return Acknowledge(Report(Went.HANDED_OVER, course.head.image))
+    return _verdict(course.tools, await run(course))
 
 
 def new_course(
@@ -108,6 +141,7 @@ def new_course(
     if budget is None:
         budget = Budget(to_milliseconds(tools.clock.now()) + int(tools.settings.invocation_seconds * 1000))
     ledger = Ledger(tools, key, budget, None, birth=birth, input_text=start.input)
+    ledger.plan = plan
     document = _document(tools, plan, key, birth, given)
     return Course(tools, plan, ledger, budget, document, birth.started, birth.trigger, deadline=birth.deadline)
 
@@ -146,7 +180,7 @@ async def at_once(course: Course) -> tuple[Image, bool] | None:
 async def go_on_with(course: Course) -> None:
     """Run an execution that has been accepted here. Whatever goes wrong, it comes again by the queue."""
     try:
-        verdict = _verdict(course.tools, await run(course))
+        verdict = await _run(course)
         if isinstance(verdict, Acknowledge):
             return
         delay = verdict.delay_seconds
@@ -164,7 +198,7 @@ async def _came_before(
 ) -> Verdict:
     """The same delivery key: the first body wins. What an earlier life left lying is taken up again."""
     refuse_another_body(image, message)
-    if image.status.is_terminal:
+    if image.status.is_terminal and image.next_check is None:
         return Acknowledge(Report(Went.ENDED, image, is_known=True))
     left = image.busy - to_milliseconds(tools.clock.now())
     if left > 0:
@@ -185,6 +219,16 @@ async def _go_on(
     on_course: OnCourse | None,
 ) -> Verdict:
     """Work on an execution that has a record."""
+    course = await take_up(tools, key, image, budget, named)
+    if on_course is not None:
+        on_course(course)
+    return await _run(course)
+
+
+async def take_up(
+    tools: Tools, key: RecordKey, image: Image, budget: Budget, named: frozenset[str] | None = None
+) -> Course:
+    """The work on an execution that has a record; raises StoreError, NotFoundError where it cannot be understood."""
     birth = image.birth
     if birth is None:
         raise StoreError(f"the record of execution {key.execution} has no birth")
@@ -192,16 +236,14 @@ async def _go_on(
     given = await Values(tools.facts, tools.blobs, key).pack(image, birth.input_pack)
     document = _document(tools, plan, key, birth, given)
     ledger = Ledger(tools, key, budget, image)
+    ledger.plan = plan
     if named is not None:
         named = frozenset(step for step in named if step in plan.by_id)
-    course = Course(
+    return Course(
         *(tools, plan, ledger, budget, document, birth.started, birth.trigger, named),
-        deadline=birth.deadline,
+        deadline=deadline_of(plan, image),
         is_continued=True,
     )
-    if on_course is not None:
-        on_course(course)
-    return _verdict(tools, await run(course))
 
 
 def _verdict(tools: Tools, report: Report) -> Verdict:
@@ -229,15 +271,18 @@ def _document(tools: Tools, plan: Plan, key: RecordKey, birth: Birth, given: Map
     }
 
 
-async def _stillborn(tools: Tools, key: RecordKey, birth: Birth, code: str, message: str) -> Verdict:
+async def stillborn(tools: Tools, key: RecordKey, birth: Birth, code: str, message: str) -> Verdict:
     """An execution that cannot run is a visible failure, not a lost message."""
     now = to_milliseconds(tools.clock.now())
     reason = Reason(Status.FAILED, "", code, message)
     keep = int(now / 1000 + tools.settings.retention_seconds)
-    commit = Commit(key, 0, now, birth=birth, ending=reason, finish=Finish(Status.FAILED), expires=keep)
+    commit = Commit(
+        key, 0, now, birth=birth, ending=reason, finish=Finish(Status.FAILED, told=False), next_check=now, expires=keep
+    )
     image = (await tools.facts.write(commit)).image
     if image is None:
         raise StoreError(f"the failure of execution {key.execution} was not recorded")
     if image.status.is_terminal:
         tools.announce(image)
+        await tell_again(tools, image)
     return Acknowledge(Report(Went.ENDED if image.status.is_terminal else Went.HANDED_OVER, image))

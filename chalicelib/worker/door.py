@@ -1,25 +1,18 @@
-"""Where executions begin: a trigger's `if` and `inputs`, the id that a delivery key gives, and who waits for what."""
+"""Where executions begin, and are told what to do: each knock goes the way its trigger answers."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from chalicelib.engine.facts import Waiting
-from chalicelib.engine.ids import hashed_id
-from chalicelib.engine.messages import Resume, Send, Start
-from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
-from chalicelib.engine.writes import Cancel
-from chalicelib.errors import ExecutionEndedError, NotFoundError, ParameterError
-from chalicelib.flow.inputs import fit_inputs
+from chalicelib.engine.messages import Send, Start
+from chalicelib.engine.records import Image, RecordKey, Status
+from chalicelib.errors import LinkWrongError, NotFoundError
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.values import Json
-from chalicelib.ports import Details, Entered, Knock, TurnedAway
-from chalicelib.worker.budget import SKEW, from_milliseconds, to_milliseconds
+from chalicelib.ports import Asked, Details, Entered, Knock, Link, Signal, TurnedAway
+from chalicelib.worker.admission import must_queue
 from chalicelib.worker.ends import Background, Ends
-from chalicelib.worker.evaluating import evaluated, moment_for
-from chalicelib.worker.packing import json_text, refuse_another_body, to_start
-from chalicelib.worker.stopping import stop_loops
+from chalicelib.worker.knocking import start_of, understand
+from chalicelib.worker.packing import refuse_another_body
 from chalicelib.worker.tools import Tools
 
 
@@ -34,27 +27,11 @@ class FrontDoor:
 
     async def enter(self, knock: Knock) -> Entered | TurnedAway:
         """Start an execution, or find what an earlier knock with the same key started; see `ports.Door`."""
-        plan, trigger, key = knock.plan, knock.trigger, knock.key
-        inputs: Json = dict(knock.inputs or {})
-        document: Json = None
-        if trigger is not None and knock.document is not None:
-            document = dict(knock.document)
-            scope: dict[str, Json] = {"trigger": document, "vars": dict(plan.variables), "steps": {}, "errors": {}}
-            moment = moment_for(plan.flow, trigger.id, (), knock.received, plan.timezone)
-            evaluator = self._tools.evaluator
-            if trigger.condition and await evaluated(evaluator, trigger.condition, scope, moment) is not True:
-                return TurnedAway()
-            if trigger.inputs is not None:
-                inputs = await evaluated(evaluator, trigger.inputs, scope, moment)
-                if not isinstance(inputs, dict):
-                    raise ParameterError(f"`triggers.{trigger.id}.inputs` must give an object, a field for each input.")
-            if trigger.dedupe is not None and (trigger.verify is not None or trigger.uses != "webhook"):
-                key = json.dumps(await evaluated(evaluator, trigger.dedupe, scope, moment))
-        is_mapped = trigger is not None and trigger.inputs is not None
-        where = f"triggers.{trigger.id}.inputs" if trigger is not None and is_mapped else "inputs"
-        if plan.inputs or inputs:
-            inputs = fit_inputs(plan.inputs, inputs, where=where, drop_unknown=is_mapped)
-        return await self._begin(knock, key, {"trigger": document, "inputs": inputs})
+        understood = await understand(self._tools, knock)
+        if isinstance(understood, TurnedAway):
+            return understood
+        key, given = understood
+        return await self._begin(knock, key, given)
 
     async def retry(self, tenant: str, execution: str, received: int) -> Entered:
         """The same version with the same input, as a new execution."""
@@ -69,40 +46,16 @@ class FrontDoor:
             raise NotFoundError(f"The input of execution {execution} was never stored: it did not begin. Start anew.")
         plan = await self._tools.plans.plan(tenant, birth.flow, birth.version)
         given = await Values(self._tools.facts, self._tools.blobs, key).pack(image, birth.input_pack)
-        knock = Knock(
-            tenant, plan, plan.triggers.get(birth.trigger), None, None, "accepted", received, retry_of=execution
-        )
-        entered = await self._begin(replace(knock, fingerprint=birth.input_hash), None, given)
-        if isinstance(entered, TurnedAway):
-            raise TypeError("a retry is never turned away")
-        return entered
+        trigger = plan.triggers.get(birth.trigger)
+        knock = Knock(tenant, plan, trigger, None, None, "accepted", received, retry_of=execution)
+        return await self._begin(replace(knock, fingerprint=birth.input_hash), None, given)
 
-    async def _begin(self, knock: Knock, key: str | None, given: Mapping[str, Json]) -> Entered | TurnedAway:
-        """Make the id and the birth, and go the way the trigger answers."""
-        tools, plan, trigger = self._tools, knock.plan, knock.trigger
-        name = trigger.id if trigger is not None else ""
-        if key is None:
-            execution = tools.ids.execution(from_milliseconds(knock.received))
-        else:
-            execution = hashed_id(knock.tenant, plan.flow, name, knock.who, key)
-        text = json_text(given)
-        fingerprint = knock.fingerprint or hashlib.sha256(text.encode()).hexdigest()
-        deadline = knock.received + int(plan.deadline_seconds * 1000) if plan.deadline_seconds else 0
-        birth = Birth(
-            plan.flow,
-            plan.version,
-            name,
-            knock.received,
-            "",
-            fingerprint,
-            deadline,
-            retry_of=knock.retry_of,
-            keyed=key is not None,
-        )
-        start = await to_start(tools.blobs, knock.tenant, execution, birth, text)
+    async def _begin(self, knock: Knock, key: str | None, given: Mapping[str, Json]) -> Entered:
+        """Go the way the trigger answers."""
+        start = await start_of(self._tools, knock, key, given)
         if knock.respond == "accepted":
             if self._background is not None:
-                return await self._take_in(start, plan, given, self._background)
+                return await self._take_in(start, knock.plan, given, self._background)
             return await self._accept(start)
         from chalicelib.worker.waiting import wait_for  # imported late: who only accepts needs no nodes
 
@@ -122,13 +75,18 @@ class FrontDoor:
         """Embedded: the record itself is the acceptance, on disk before the answer goes out; then it runs here."""
         from chalicelib.worker.deliver import at_once, go_on_with, is_short, new_course  # imported late, as above
 
-        if is_short(plan) and (told := await at_once(new_course(self._tools, start, plan, given))) is not None:
+        is_queued = await must_queue(self._tools, start.tenant, start.birth)
+        if (
+            not is_queued
+            and is_short(plan)
+            and (told := await at_once(new_course(self._tools, start, plan, given))) is not None
+        ):
             image, is_new = told
             if not is_new:
                 refuse_another_body(image, start)
             return Entered(start.execution, is_new, image)
         course = new_course(self._tools, start, plan, given)
-        committed = await course.head.commit()
+        committed = await course.head.create(Status.QUEUED if is_queued else None)
         image = course.head.image
         if committed.existed and image is not None:
             refuse_another_body(image, start)
@@ -138,23 +96,58 @@ class FrontDoor:
 
     async def cancel(self, tenant: str, execution: str, message: str) -> Image:
         """Stop it; see `ports.Door`."""
-        tools = self._tools
-        now = to_milliseconds(tools.clock.now())
-        key = RecordKey(tenant, execution)
-        reason = Reason(Status.CANCELLED, "", "cancelled", message)
-        cancel = Cancel(key, reason, now, now + SKEW)
-        answer = await tools.facts.write(cancel)
-        image = answer.image
-        if image is None:
-            raise NotFoundError(f"There is no execution {execution}. It may not have begun yet; try again in a moment.")
-        if image.status.is_terminal:
-            raise ExecutionEndedError(f"Execution {execution} has {image.status.word} already.")
-        # Also where it was ending already: whoever began that may have died before its message was out.
-        if image.birth is not None and any(isinstance(fact, Waiting) for fact in image.facts.values()):
-            plan = await tools.plans.plan(tenant, image.birth.flow, image.birth.version)
-            await stop_loops(tools.facts, plan, image, cancel)
-        await tools.queue.send([Send(Resume(tenant, execution, image.epoch))])
-        return image
+        from chalicelib.worker.controls import cancel
+
+        return await cancel(self._tools, RecordKey(tenant, execution), message)
+
+    async def pause(self, tenant: str, execution: str) -> Image:
+        """Start nothing more in it; see `ports.Door`."""
+        from chalicelib.worker.controls import pause
+
+        return await pause(self._tools, RecordKey(tenant, execution))
+
+    async def resume(self, tenant: str, execution: str) -> Image:
+        """Go on with what was paused; see `ports.Door`."""
+        from chalicelib.worker.controls import resume
+
+        return await resume(self._tools, RecordKey(tenant, execution))
+
+    async def resume_flow(self, tenant: str, flow: str) -> int:
+        """Wake what was queued while the flow was paused; see `ports.Door`."""
+        from chalicelib.worker.controls import resume_flow
+
+        self._tools.plans.forget(tenant, flow)
+        return await resume_flow(self._tools, tenant, flow)
+
+    async def redrive(self, tenant: str, execution: str, *, step: str | None = None, force: bool = False) -> Image:
+        """Run what failed again, keeping what succeeded; see `ports.Door`."""
+        from chalicelib.worker.redriving import redrive
+
+        return await redrive(self._tools, RecordKey(tenant, execution), step, force=force)
+
+    async def read_link(self, text: str) -> Link:
+        """The link behind the last part of its address; raises LinkWrongError."""
+        if self._tools.links is None:
+            raise LinkWrongError
+        return await self._tools.links.read(text)
+
+    async def asked(self, link: Link) -> Asked:
+        """What stands behind a link; see `ports.Door`."""
+        from chalicelib.worker.signals import asked
+
+        return await asked(self._tools, link)
+
+    async def signal(self, link: Link, signal: Signal) -> Image:
+        """Answer what a step waits for, or will wait for; see `ports.Door`."""
+        from chalicelib.worker.signals import answer
+
+        return await answer(self._tools, link, signal)
+
+    async def heartbeat(self, link: Link) -> int:
+        """The work behind a callback goes on; see `ports.Door`."""
+        from chalicelib.worker.signals import heartbeat
+
+        return await heartbeat(self._tools, link)
 
     async def details(self, tenant: str, execution: str) -> Details:
         """Everything that is known of it."""

@@ -3,12 +3,12 @@
 import asyncio
 from typing import Any, cast
 
-from chalicelib.engine.facts import Retrying
+from chalicelib.engine.facts import Retrying, Waiting
 from chalicelib.worker.flight import Landing
 from chalicelib.worker.landings import land
 from chalicelib.worker.launching import consider
 from chalicelib.worker.recording import record
-from chalicelib.worker.stage import Stage
+from chalicelib.worker.stage import Opening, Stage
 
 BREATH = 64
 """How many steps are looked at in a row before others in this process get their turn."""
@@ -114,11 +114,18 @@ def _is_last(stage: Stage) -> bool:
     return not stage.flights and not stage.ready and is_judged and stage.mishap is None
 
 
+def _still_counts(opening: Opening) -> bool:
+    """What has begun elsewhere is recorded, whatever stops this: a failed attempt, another flow that was started."""
+    fact = opening.put.fact
+    return isinstance(fact, Retrying) or (isinstance(fact, Waiting) and fact.kind == "call")
+
+
 def _call_back(stage: Stage) -> None:
     """Stopped: reads are not waited for; what may have an effect is, so that its outcome is recorded."""
+    stage.was_called_back = True
     stage.ready.clear()
     stage.behind.clear()
-    stage.openings = {name: each for name, each in stage.openings.items() if isinstance(each.put.fact, Retrying)}
+    stage.openings = {name: each for name, each in stage.openings.items() if _still_counts(each)}
     for task, step in stage.flights.items():
         if not step.effect.needs_barrier and step.body is None:
             task.cancel()

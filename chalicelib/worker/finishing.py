@@ -1,27 +1,35 @@
 """How an execution ends here (design 4.9): well, or badly once nothing is held any more."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.engine.conditions import live_claims
+from chalicelib.engine.controls import stop
 from chalicelib.engine.ending import Ends, seen_from_on_failure, verdict
 from chalicelib.engine.facts import Claimed
 from chalicelib.engine.records import Image, Reason, Status
-from chalicelib.engine.writes import Cancel, Finish
+from chalicelib.engine.writes import Finish
 from chalicelib.errors import ExpressionError, MissingValueError, ParameterError, StoreError
 from chalicelib.flow.values import Json
-from chalicelib.worker.budget import SKEW, to_text
+from chalicelib.worker.budget import to_text
+from chalicelib.worker.children import cancel_children, children_of
 from chalicelib.worker.course import Course
 from chalicelib.worker.driving import drive
 from chalicelib.worker.evaluating import evaluated, moment_for
+from chalicelib.worker.followers import has_followers, tell_followers
 from chalicelib.worker.handing import hand_over
 from chalicelib.worker.ledger import Committed
+from chalicelib.worker.loop_records import kept_until
 from chalicelib.worker.loops import run_loop
 from chalicelib.worker.packing import json_text
+from chalicelib.worker.parts import tell_parts, under_way
 from chalicelib.worker.recording import record
 from chalicelib.worker.report import Report, Went
 from chalicelib.worker.stage import Grounds, Stage
-from chalicelib.worker.stopping import loops_under_way, stop_loops
+
+TOMBSTONE_SECONDS = 17 * 86_400
+"""For so long after it was accepted an execution with a delivery key is remembered: a start may come for 14 days."""
 
 
 async def end_well(course: Course, stage: Stage) -> Report | None:
@@ -64,11 +72,13 @@ async def end_badly(course: Course, stage: Stage, reason: Reason | None = None) 
     reason = (image.reason if image is not None else None) or reason or await _reason(course, stage)
     handlers = course.plan.on_failure if reason.how is not Status.CANCELLED else ()
     is_told = image is not None and image.status is Status.ENDING and not stage.pending
-    if (handlers or _has_loops(course)) and not is_told:
+    if (handlers or _has_loops(course) or (image is not None and children_of([image]))) and not is_told:
         await _commit(course, stage, ending=reason)
         image = course.head.image
         if image is None or image.status is not Status.ENDING:
             return None
+        reason = image.reason or reason  # somebody may have been first with another one: that is what it ends for
+        handlers = course.plan.on_failure if reason.how is not Status.CANCELLED else ()
     if handlers:
         board = stage.board
         stage = _handling(course, stage, reason)
@@ -92,7 +102,7 @@ async def end_badly(course: Course, stage: Stage, reason: Reason | None = None) 
 
 def _has_loops(course: Course) -> bool:
     image = course.head.image
-    return image is not None and bool(loops_under_way(course.plan, image))
+    return image is not None and any(True for _ in under_way(course.plan, image))
 
 
 async def _leases_of_others(course: Course, stage: Stage, reason: Reason) -> list[int]:
@@ -102,9 +112,12 @@ async def _leases_of_others(course: Course, stage: Stage, reason: Reason) -> lis
         return []
     now, boot = course.now(), course.tools.settings.boot
     records: list[Image] = [image]
-    if _has_loops(course):
-        cancel = Cancel(course.head.key, reason, now, now + SKEW)
-        records += await stop_loops(course.tools.facts, course.plan, image, cancel)
+    if _has_loops(course) and image.status is Status.ENDING:
+        epoch, expires = course.head.epoch, kept_until(course)
+        facts, plan = course.tools.facts, course.plan
+        records += await tell_parts(facts, plan, image, lambda key: stop(key, epoch, reason, now, expires))
+    if image.status is Status.ENDING:
+        await cancel_children(course.tools, records, reason)
     settled = {each.name for each in stage.pending}
     return [
         fact.expires
@@ -143,14 +156,21 @@ async def _finish(course: Course, stage: Stage, finish: Finish, reason: Reason |
     """The last write; None where it was refused because others were first."""
     keep = course.plan.retention_seconds or course.tools.settings.retention_seconds
     expires = int(course.now() / 1000 + keep)
+    birth = course.head.birth
+    if birth is not None and birth.keyed:
+        # The record is what tells a delivery that comes again: for as long as one may (design 4.2).
+        expires = max(expires, birth.started // 1000 + TOMBSTONE_SECONDS)
+    if await has_followers(course, finish.status):
+        finish = replace(finish, told=False)
     committed = await _commit(course, stage, ending=reason, finish=finish, output=output, expires=expires)
     image = course.head.image
     if image is not None and image.status.is_terminal:
         course.tools.announce(image)
+        await tell_followers(course.tools, course.plan, image)
         return Report(Went.ENDED, image)
-    if committed.dropped or committed.existed or (image is not None and image.status is Status.ENDING):
-        return None
-    raise StoreError(f"the end of execution {course.execution} was not recorded")
+    if committed.has_ended:
+        raise StoreError(f"the end of execution {course.execution} was recorded, and is not there")
+    return None  # others were first with something: it is judged again
 
 
 async def _commit(course: Course, stage: Stage, **more: Any) -> Committed:

@@ -9,12 +9,9 @@ from chalicelib.engine.packs import Attempt, Entry, entry_to_json
 from chalicelib.engine.retry import Again, Final, decide
 from chalicelib.engine.writes import Guard
 from chalicelib.errors import ExpressionError, MissingValueError, ParameterError
-from chalicelib.flow.moment import Moment
-from chalicelib.flow.plan import StepPlan
 from chalicelib.flow.values import Json
 from chalicelib.kit.values import Failed, Failure, Outcome, Succeeded, Unknown, Waits
 from chalicelib.worker.attempt import Prepared, Surroundings, act
-from chalicelib.worker.budget import EPOCH
 from chalicelib.worker.course import Course
 from chalicelib.worker.evaluating import evaluated
 from chalicelib.worker.ledger import Finished
@@ -43,9 +40,8 @@ class Landing:
     """The guard of a failure where it differs from that of a success."""
 
 
-async def compute(course: Course, landing: Landing, path: tuple[int, ...]) -> Landing:
+async def compute(course: Course, landing: Landing, around: Surroundings) -> Landing:
     """A pure step: one attempt, on the spot. Trying again would give the same."""
-    around = Surroundings(course.tenant, course.execution, path, course.plan.timezone, course.secrets)
     start = course.now()
     step = landing.prepared.step
     outcome = landing.outcome = await act(course.tools, landing.prepared, around, step.timeout_seconds)
@@ -63,7 +59,7 @@ def attempt_of(course: Course, outcome: Outcome, number: int, start: int, end: i
 
 
 async def fly(
-    course: Course, landing: Landing, path: tuple[int, ...], first: int, *, is_stopped: Callable[[], bool]
+    course: Course, landing: Landing, around: Surroundings, first: int, *, is_stopped: Callable[[], bool]
 ) -> Landing:
     """Try until it succeeds, may not be tried again, or the next try is too far off for this invocation.
 
@@ -72,18 +68,20 @@ async def fly(
     """
     prepared = landing.prepared
     step = prepared.step
-    around = Surroundings(course.tenant, course.execution, path, course.plan.timezone, course.secrets)
     attempts = list(landing.attempts)
     number = first
     while True:
         start = course.now()
-        outcome = await act(course.tools, prepared, around, course.timeout_of(step))
+        outcome = await act(course.tools, prepared, around, course.timeout_of(step), number)
         await course.learn()
         attempts.append(attempt_of(course, outcome, number, start, course.now()))
         if not isinstance(outcome, Failed):
             return replace(landing, outcome=outcome, attempts=attempts)
         failed = replace(landing, outcome=outcome, attempts=attempts, guard=landing.guard_of_failure or landing.guard)
-        verdict = decide(step, step.effect, outcome.failure, number, jitter=_jitter(prepared, number))
+        spent = (course.now() - attempts[0].start) / 1000
+        verdict = decide(
+            step, step.effect, outcome.failure, number, jitter=_jitter(prepared, number), spent_seconds=spent
+        )
         match verdict:
             case Final(How.UNKNOWN):
                 return replace(failed, outcome=Unknown(outcome.failure))
@@ -91,7 +89,7 @@ async def fly(
                 return failed
             case Again(delay):
                 # In a loop's turn whatever fits is slept through: its siblings go on meanwhile.
-                is_short = bool(path) or delay <= course.tools.settings.inline_wait_seconds
+                is_short = bool(around.path) or delay <= course.tools.settings.inline_wait_seconds
                 fits = course.budget.fits(course.now(), delay + course.timeout_of(step))
                 if not is_short or not fits or is_stopped():
                     return replace(failed, delay_seconds=delay)
@@ -109,7 +107,8 @@ def _jitter(prepared: Prepared, number: int) -> float:
 
 async def finished(course: Course, landing: Landing, name: str) -> Finished:
     """The fact that an outcome becomes, with what is kept of it. Not for an outcome that waits."""
-    step, sees = landing.prepared.step, landing.sees
+    await course.learn()
+    step = landing.prepared.step
     now = landing.ended or course.now()
     number = landing.attempts[-1].number if landing.attempts else 1
     given = course.secrets.mask(mask_headers(landing.prepared.parameters))
@@ -135,7 +134,7 @@ async def finished(course: Course, landing: Landing, name: str) -> Finished:
         entry = Entry(None, None, landing.attempts, _told(Failure("value", said)))
         text = json_text(entry_to_json(entry))
     done = Done(how, port, number, now)
-    return Finished(step, name, done, text, landing.guard, sees, entry)
+    return Finished(step, name, done, text, landing.guard, entry)
 
 
 async def _stand_in(course: Course, landing: Landing) -> Json | Failure:
@@ -159,11 +158,3 @@ def _told(failure: Failure) -> dict[str, Json]:
     if failure.url is not None:
         told["url"] = failure.url
     return told
-
-
-_NO_MOMENT = Moment(EPOCH, b"")
-
-
-def nothing_done(step: StepPlan) -> Prepared:
-    """What is known of a step that failed before its parameters were computed."""
-    return Prepared(step, {}, _NO_MOMENT)

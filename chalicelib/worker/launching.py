@@ -1,18 +1,30 @@
 """Starting a step that is ready: at once, behind the barrier, or under a lease (design 4.4)."""
 
+from dataclasses import replace
+
 from chalicelib.engine.conditions import is_live
 from chalicelib.engine.facts import Claimed, Done, Fact, How, Retrying, Waiting
 from chalicelib.engine.packs import Attempt, Entry, entry_from_json
 from chalicelib.engine.readiness import Run
-from chalicelib.engine.writes import Exactly, Free, Guard, NotDone, Put
+from chalicelib.engine.writes import Absent, Exactly, Free, Guard, NotDone, Put
+from chalicelib.errors import PenstockError
 from chalicelib.flow.plan import Body, Effect, StepPlan
-from chalicelib.kit.values import Failed, Failure, Succeeded, Unknown
+from chalicelib.kit.values import Failed, Failure, Outcome, Succeeded, Unknown
 from chalicelib.worker.attempt import Prepared, SkippedByIf, prepare
-from chalicelib.worker.evaluating import moment_for
-from chalicelib.worker.flight import Landing, compute, finished, nothing_done
-from chalicelib.worker.landings import go_on_waiting, land, settle
+from chalicelib.worker.cuts import go_on_with_cut, is_wide, open_cut
+from chalicelib.worker.flight import Landing, compute, finished
+from chalicelib.worker.landings import land
 from chalicelib.worker.ledger import Finished
+from chalicelib.worker.settling import settle
 from chalicelib.worker.stage import Opening, Stage, keeps_facts
+from chalicelib.worker.turns import Turns, is_slow, read_turns
+from chalicelib.worker.waits import go_on_waiting, is_about_now
+
+TOKEN_LENGTH = 13
+"""65 random bits tell the leases of one step apart; a record with many claims in it is billed with every write."""
+
+MOST_LOST = 5
+"""Workers that may vanish with a step in hand, beyond its own retries, before it counts as failed."""
 
 NOT_DONE = NotDone()
 FREE = Free()
@@ -30,11 +42,14 @@ async def consider(stage: Stage, ready: Run) -> None:
     if isinstance(fact, Claimed) and _is_held(stage, fact, now):
         course.held[step.id] = fact.expires
         return
-    if isinstance(fact, Waiting) and fact.kind == "timer":
+    if isinstance(fact, Waiting) and fact.kind == "cut":
+        await go_on_with_cut(stage, ready, fact)
+        return
+    if isinstance(fact, Waiting) and fact.kind != "loop":
         await go_on_waiting(stage, ready, fact, now)
         return
     if isinstance(fact, Retrying) and fact.due > now:
-        stage.put_off(step, fact.due)
+        stage.put_off(step, fact.due, is_known=not is_about_now(stage, step, fact.due))
         return
     if step.effect is not Effect.PURE and not course.budget.fits(now, course.timeout_of(step)):
         stage.put_off(step, 0)
@@ -45,8 +60,7 @@ async def consider(stage: Stage, ready: Run) -> None:
 async def _prepare(stage: Stage, ready: Run, fact: Fact | None) -> None:
     step, course = ready.step, stage.course
     scope = await stage.scope(ready.sees)
-    ended = max((stage.done[each].ended for each in ready.sees if each in stage.done), default=course.started)
-    moment = moment_for(course.execution, step.id, stage.grounds.path, ended, course.plan.timezone)
+    moment = stage.moment(step, ready.sees)
     prepared = await prepare(course.tools, step, scope, moment, stage.absences)
     if isinstance(prepared, Prepared):
         await _dispatch(stage, Landing(prepared, ready.sees, scope, NOT_DONE, _NOTHING, ()), fact)
@@ -54,11 +68,9 @@ async def _prepare(stage: Stage, ready: Run, fact: Fact | None) -> None:
     match prepared:
         case SkippedByIf():
             done = Done(How.SKIPPED, "skipped", 1, course.now())
-            await settle(
-                stage, Finished(step, stage.name_of(step), done, "", NOT_DONE, ready.sees, Entry(None, None, ()))
-            )
+            await settle(stage, Finished(step, stage.name_of(step), done, "", NOT_DONE, Entry(None, None, ())))
         case Failure():
-            landing = Landing(nothing_done(step), ready.sees, scope, NOT_DONE, Failed(prepared), ())
+            landing = Landing(Prepared(step, {}, moment), ready.sees, scope, NOT_DONE, Failed(prepared), ())
             await settle(stage, await finished(course, landing, stage.name_of(step)))
 
 
@@ -77,14 +89,13 @@ async def _dispatch(stage: Stage, landing: Landing, fact: Fact | None) -> None:
         now = course.now()
         said = f"The worker that ran `{step.id}` vanished; whether its request had its effect is unknown."
         landing.attempts = (Attempt(fact.attempt, now, now, "lease_lost", said),)
-    if isinstance(fact, Claimed) and step.effect is Effect.AT_MOST_ONCE:
-        failure = Failure("lease_lost", landing.attempts[0].message, sent="maybe")
-        landing.outcome, landing.guard = Unknown(failure), Exactly(fact)
+    if isinstance(fact, Claimed) and (outcome := _lost(step, fact)) is not None:
+        landing.outcome, landing.guard = outcome, Exactly(fact)
         await settle(stage, await finished(course, landing, stage.name_of(step)), urgent=True)
     elif step.body is not None:
-        _begin_loop(stage, landing, step.body, fact)
+        await _begin_loop(stage, landing, step.body, fact)
     elif step.effect is Effect.PURE:
-        await land(stage, step, await compute(course, landing, stage.grounds.path))
+        await land(stage, step, await compute(course, landing, stage.around(step)))
     elif step.effect is Effect.READ or _is_durable(stage):
         if step.effect.is_leased:
             _claim(stage, landing, fact, attempt)
@@ -96,21 +107,50 @@ async def _dispatch(stage: Stage, landing: Landing, fact: Fact | None) -> None:
         stage.behind.append(landing)
 
 
-def _begin_loop(stage: Stage, landing: Landing, body: Body, fact: Fact | None) -> None:
+def _lost(step: StepPlan, claim: Claimed) -> Outcome | None:
+    """What becomes of a step whose worker vanished with it; None where it is run again."""
+    said = f"The worker that ran `{step.id}` vanished; whether its request had its effect is unknown."
+    if step.effect is Effect.AT_MOST_ONCE:
+        return Unknown(Failure("lease_lost", said, sent="maybe"))
+    if step.effect.is_leased and claim.attempt >= step.retry.attempts + MOST_LOST:
+        said = f"{claim.attempt} workers that ran `{step.id}` vanished, one after another: it may be what ends them."
+        return Failed(Failure("lease_lost", said, sent="maybe"))
+    return None
+
+
+async def _begin_loop(stage: Stage, landing: Landing, body: Body, fact: Fact | None) -> None:
     """A loop with effects begins once what it was computed from is recorded, and also that it is under way."""
-    if isinstance(fact, Waiting):
-        landing.guard = Exactly(fact)
-        stage.take_off(landing, 1)
-    elif not keeps_facts(body):
+    turns = _turns(stage, landing, body)
+    may_be_cut = stage.ledger is stage.course.head and not stage.is_failure_handling and not isinstance(fact, Waiting)
+    if may_be_cut and turns is not None and is_wide(stage.course, body, turns):
+        failed = open_cut(stage, landing, turns, FREE)
+        if failed is not None:
+            landing.outcome = failed
+            await settle(stage, await finished(stage.course, landing, stage.name_of(landing.prepared.step)))
+    elif isinstance(fact, Waiting):
+        # Whoever goes on with it says for how long: nobody need look before that.
+        mine = replace(fact, due=stage.course.budget.lease_until)
+        stage.openings[stage.name_of(landing.prepared.step)] = Opening(landing, Put(mine, Exactly(fact)), 1)
+    elif not keeps_facts(body) and not (turns is not None and is_slow(stage.course, turns)):
         stage.take_off(landing, 1)
     elif stage.grounds.path:
-        if _is_durable(stage):
+        if stage.ledger is None or _is_durable(stage):
             stage.take_off(landing, 1)
         else:
             stage.behind.append(landing)
     else:
         under_way = Waiting("loop", stage.course.budget.lease_until, stage.course.now())
         stage.openings[stage.name_of(landing.prepared.step)] = Opening(landing, Put(under_way, Free()), 1)
+
+
+def _turns(stage: Stage, landing: Landing, body: Body) -> Turns | None:
+    """What a `foreach` goes through; None for a `repeat`, and where its parameters do not fit: the loop says so."""
+    if body.until is not None:
+        return None
+    try:
+        return read_turns(stage.course, landing.prepared.step, landing.prepared.parameters)
+    except PenstockError:
+        return None
 
 
 def _is_held(stage: Stage, claim: Claimed, now: int) -> bool:
@@ -132,8 +172,11 @@ async def _earlier(stage: Stage, step: StepPlan, fact: Retrying) -> tuple[Attemp
 
 def _claim(stage: Stage, landing: Landing, fact: Fact | None, attempt: int) -> None:
     course = stage.course
-    claim = Claimed(course.tools.ids.token(), course.budget.lease_until, attempt, course.tools.settings.boot)
+    token = course.tools.ids.token()[-TOKEN_LENGTH:]
+    claim = Claimed(token, course.budget.lease_until, attempt, course.tools.settings.boot)
     landing.guard = Exactly(claim)
-    guard: Guard = Exactly(fact) if isinstance(fact, Retrying) else Free()
     step = landing.prepared.step
+    guard: Guard = Exactly(fact) if isinstance(fact, Retrying) else Free()
+    if fact is None and step.effect is Effect.AT_MOST_ONCE:
+        guard = Absent()  # a claim that has run out since was somebody's attempt: it must be seen
     stage.openings[stage.name_of(step)] = Opening(landing, Put(claim, guard), attempt)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from chalicelib.engine.messages import Tick
 from chalicelib.errors import DeliveryConflictError, PenstockError
 from chalicelib.ports import Inbox, Received
 from chalicelib.worker.budget import Budget, to_milliseconds
@@ -25,6 +26,11 @@ async def work_off(tools: Tools, received: Received, budget: Budget) -> int | No
         return LONGEST_PAUSE_SECONDS
     execution = received.message.execution
     try:
+        if isinstance(received.message, Tick):
+            from chalicelib.worker.minutes import hear  # imported late: only where the host fires to the minute
+
+            await hear(tools, received.message)
+            return None
         verdict = await deliver(tools, received.message, budget, is_first=received.count <= 1)
     except DeliveryConflictError as error:
         # The same delivery id with another body: the first one counts, and this one is told of here alone.

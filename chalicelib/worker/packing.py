@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from chalicelib.engine.facts import in_base_36
 from chalicelib.engine.messages import Start
-from chalicelib.engine.packs import Placement, place
+from chalicelib.engine.packs import Outlook, Placement, place
 from chalicelib.engine.records import Birth, Image
 from chalicelib.errors import DeliveryConflictError
 from chalicelib.ports import Blobs, Ids
@@ -42,30 +43,40 @@ async def to_start(blobs: Blobs, tenant: str, execution: str, birth: Birth, text
     return Start(tenant, execution, birth, birth.started, text)
 
 
+def pack_name(image: Image | None, ids: Ids) -> str:
+    """A name for a pack of its own: short, since every fact it belongs to repeats it with every write of the record.
+
+    The count of writes tells packs of one writer apart; the randomness (35 bits), those of two who write at once.
+    """
+    return f"p{in_base_36(image.rev if image is not None else 0)}{ids.token()[-7:]}"
+
+
 class Packing:
     """The texts of one write: those that go into the record itself, and those that become items of their own."""
 
-    __slots__ = ("_blobs", "_ids", "_taken", "inline", "packs", "weight")
+    __slots__ = ("_blobs", "_ids", "_image", "_outlook", "_taken", "inline", "packs", "weight")
 
-    def __init__(self, image: Image | None, weight: int, ids: Ids, blobs: Blobs) -> None:
+    def __init__(self, image: Image | None, weight: int, outlook: Outlook, ids: Ids, blobs: Blobs) -> None:
         """`weight` is the record's size in bytes without these texts."""
         self.inline: dict[str, str] = {}
         self.packs: dict[str, str] = {}
         self.weight = weight
+        self._image = image
+        self._outlook = outlook
         self._taken: Mapping[str, str] = image.inline if image is not None else {}
         self._ids = ids
         self._blobs = blobs
 
-    async def keep(self, text: str, *, creates_and_ends: bool) -> str:
+    async def keep(self, text: str) -> str:
         """Put a text where its size says; return its name. A blob is durable before the write that names it."""
         size = len(text) if text.isascii() else len(text.encode())
-        match place(size, self.weight, creates_and_ends=creates_and_ends):
+        match place(size, self.weight, self._outlook):
             case Placement.INLINE:
                 name = self._free_name()
                 self.inline[name] = text
                 self.weight += size
             case Placement.ITEM:
-                name = f"p{self._ids.token()}"
+                name = pack_name(self._image, self._ids)
                 self.packs[name] = text
             case Placement.BLOB:
                 name = "b" + await self._blobs.put(text.encode())

@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.planning import make_plan
@@ -25,6 +25,7 @@ class RememberedPlans:
         self._pointer_age = pointer_age
         self._plans: OrderedDict[tuple[str, str, str], Plan] = OrderedDict()
         self._pointers: dict[tuple[str, str], tuple[int, Live | None]] = {}
+        self._flows: dict[str, tuple[int, Sequence[Live]]] = {}
 
     async def plan(self, tenant: str, flow: str, version: str) -> Plan:
         """The plan of a version; raises NotFoundError."""
@@ -51,6 +52,15 @@ class RememberedPlans:
         self._pointers[tenant, flow] = (now, live)
         return live
 
+    async def listeners(self, tenant: str, event: str) -> Sequence[Live]:
+        """The enabled flows that listen to this, as they are or were a moment ago."""
+        now = to_milliseconds(self._clock.now())
+        known = self._flows.get(tenant)
+        if known is None or now - known[0] >= self._pointer_age:
+            known = self._flows[tenant] = (now, await self._versions.flows(tenant))
+        return [live for live in known[1] if live.enabled and event in live.listens]
+
     def forget(self, tenant: str, flow: str) -> None:
         """Its pointer was written here: ask the store the next time."""
         self._pointers.pop((tenant, flow), None)
+        self._flows.pop(tenant, None)

@@ -8,9 +8,9 @@ from chalicelib.engine.records import Image
 from chalicelib.engine.writes import Exactly, Put
 from chalicelib.errors import WorkerMishapError
 from chalicelib.worker.flight import Landing
-from chalicelib.worker.landings import until
-from chalicelib.worker.ledger import Committed, Finished
+from chalicelib.worker.ledger import Committed, Finished, Ledger, Open
 from chalicelib.worker.stage import Opening, Stage
+from chalicelib.worker.waits import recorded
 
 
 async def record(stage: Stage) -> None:
@@ -24,12 +24,9 @@ async def record(stage: Stage) -> None:
     openings, stage.openings = stage.openings, {}
     behind, stage.behind = stage.behind, []
     stage.urgent = False
+    opens = {name: each.to_open() for name, each in openings.items()}
     try:
-        committed = await stage.ledger.commit(
-            done,
-            {name: each.to_open() for name, each in openings.items()},
-            is_failure_handling=stage.is_failure_handling,
-        )
+        committed = await _commit(stage, stage.ledger, done, opens)
     except Exception:
         stage.pending = [*done, *stage.pending]
         stage.openings = {name: each for name, each in openings.items() if isinstance(each.put.fact, Retrying)}
@@ -48,7 +45,7 @@ async def record(stage: Stage) -> None:
         stage.ready.extend(_join(stage, image, done))
     for name, each in openings.items():
         if name in ours:
-            _begin(stage, name, each)
+            await _begin(stage, name, each)
         elif not lost and each.landing.prepared.step.id not in stage.done:
             # Another worker has claimed it, or put it off: look at it again as the record says.
             stage.ready.append(Run(each.landing.prepared.step, each.landing.sees))
@@ -58,11 +55,21 @@ async def record(stage: Stage) -> None:
     stage.answer()
 
 
-def _begin(stage: Stage, name: str, opening: Opening) -> None:
+async def _commit(stage: Stage, ledger: Ledger, done: list[Finished], opens: dict[str, Open]) -> Committed:
+    if stage.together is not None:
+        return await stage.together.commit(done, opens)
+    return await ledger.commit(done, opens, is_failure_handling=stage.is_failure_handling)
+
+
+async def _begin(stage: Stage, name: str, opening: Opening) -> None:
     """What was opened is recorded: it may take off, wait, or be left to another invocation."""
     step, fact = opening.landing.prepared.step, opening.put.fact
     match fact:
         case Claimed():
+            if fact.expires <= stage.course.now():
+                # It was recorded too late to be of any use: whoever looks at it next sees a claim that has run out.
+                stage.put_off(step, stage.course.now())
+                return
             if not stage.is_stopped:
                 stage.take_off(opening.landing, opening.attempt)
                 return
@@ -74,7 +81,7 @@ def _begin(stage: Stage, name: str, opening: Opening) -> None:
             if not stage.is_stopped:
                 stage.take_off(opening.landing, opening.attempt)
         case Waiting():
-            until(stage, step, opening.landing, opening.due, stage.course.now())
+            await recorded(stage, opening)
         case _:
             stage.put_off(step, opening.due)
 
@@ -110,6 +117,8 @@ def _adopt(stage: Stage, committed: Committed, lost: list[Finished], opened: set
     stage.values.forget(committed.dropped)
     stage.board = stage.set_up()
     stale = stage.course.below({each.step.id for each in lost})
+    if stage.above is None:
+        stage.course.later[:] = [each for each in stage.course.later if each.step not in stale]
     for task, step in list(stage.flights.items()):
         # What has or may have an effect, or waits, took off from what was recorded: it cannot be stale.
         if step.id in stale and not step.effect.needs_barrier and not isinstance(stage.fact_of(step), Waiting):
@@ -118,8 +127,10 @@ def _adopt(stage: Stage, committed: Committed, lost: list[Finished], opened: set
     stage.ready = [each for each in stage.take_ours() if each.step.id not in under_way]
 
 
-def _is_ours(recorded: Fact | None, written: Fact) -> bool:
-    """Whether the record shows what was written; a retry's pack is named by the write."""
-    if isinstance(recorded, Retrying) and isinstance(written, Retrying):
-        return replace(recorded, pack="") == replace(written, pack="")
-    return recorded == written
+def _is_ours(found: Fact | None, written: Fact) -> bool:
+    """Whether the record shows what was written; the pack of a retry or a wait is named by the write."""
+    if isinstance(found, Retrying) and isinstance(written, Retrying):
+        return replace(found, pack="") == replace(written, pack="")
+    if isinstance(found, Waiting) and isinstance(written, Waiting):
+        return replace(found, pack="") == replace(written, pack="")
+    return found == written

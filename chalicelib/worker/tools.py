@@ -1,6 +1,6 @@
 """What the worker is handed: ports, and the few settings it heeds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -8,11 +8,19 @@ from chalicelib.engine.records import Image
 from chalicelib.flow.values import Json
 from chalicelib.ports import Blobs, Clock, Credentials, Evaluator, Facts, Http, Ids, Plans, Queue
 
+if TYPE_CHECKING:
+    from chalicelib.kit.values import Outcome
+    from chalicelib.worker.links import Links
+    from chalicelib.worker.prepared import Prepared, Surroundings
+
 if TYPE_CHECKING:  # a node brings pydantic, which who only accepts a delivery does not need
     from chalicelib.kit.action import Action, Control, Trigger
 
 Build: TypeAlias = "Callable[[str, Mapping[str, Json]], Action | Control | Trigger]"
 """Makes a node of its type and parameters; raises ParameterError, NodeUnknownError."""
+
+StandIn: TypeAlias = "Callable[[Prepared, Surroundings, int], Awaitable[Outcome | None]]"
+"""Told what a step would do, where, and the number of the attempt."""
 
 
 def _tell_nobody(image: Image) -> None:
@@ -38,6 +46,8 @@ class Settings:
     """How long one invocation may work where nothing else limits it (Lambda's most is 900 s)."""
     inline_wait_seconds: float = 2.0
     """A wait or a retry up to this long is slept through; a longer one goes through the queue."""
+    inline_turns: int = 20
+    """A `foreach` with effects or waits of up to so many items runs in one invocation; a longer one is cut."""
     retention_seconds: float = 90 * 86_400.0
     """How long an ended execution is kept, where the flow says nothing."""
 
@@ -59,5 +69,9 @@ class Tools:
     settings: Settings = field(default_factory=Settings)
     announce: Callable[[Image], None] = _tell_nobody
     """Told of every execution that ends here; for whoever waits in this process."""
+    stand_in: "StandIn | None" = None
+    """Asked before a step acts: its outcome, or None where the step acts itself. For tests of flows."""
+    links: "Links | None" = None
+    """Makes and reads resume links; None where nobody could use one."""
     respond: Callable[[str, Json], None] = _answer_nobody
     """Told, by execution, what a `respond` step said, once that is recorded; for whoever waits in this process."""

@@ -34,7 +34,10 @@ class Values:
                 self.entries[name] = Entry(None, None, ())
                 continue
             pack = await self.pack(image, done.pack)
-            self.entries[name] = entry_from_json(pack[name])  # type: ignore[arg-type]
+            entry = pack.get(name)
+            if not isinstance(entry, dict):
+                raise StoreError(f"pack {done.pack} of execution {self._key.execution} says nothing of {name}")
+            self.entries[name] = entry_from_json(entry)
 
     async def pack(self, image: Image, name: str) -> dict[str, Json]:
         """A pack as JSON, wherever it lies; raises StoreError where the store lost or garbled it."""

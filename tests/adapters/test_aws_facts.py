@@ -1,5 +1,6 @@
 """Records in DynamoDB: the due entry, lost answers, sizes, and what is none of ours."""
 
+import json
 import math
 from collections import Counter
 from dataclasses import replace
@@ -10,20 +11,23 @@ import pytest
 from chalicelib.adapters.aws.addresses import due_partition, head_in, record_key
 from chalicelib.adapters.aws.records import image_of
 from chalicelib.adapters.aws.values import RECORD_VERSION, size_of
-from chalicelib.engine.facts import Claimed
+from chalicelib.adapters.aws.writing import LONGER_SECONDS
+from chalicelib.engine.facts import Claimed, Done, How, Waiting
 from chalicelib.engine.records import RecordKey, Status
 from chalicelib.engine.salvage import is_recorded
 from chalicelib.engine.writes import (
     Applied,
     Cancel,
     Commit,
+    Exactly,
     Free,
+    NotDone,
     Put,
     Refused,
 )
-from chalicelib.errors import CutOffError, StoreError, TimedOutError
+from chalicelib.errors import CutOffError, NotFoundError, StoreError, TimedOutError
 from chalicelib.ports import Http, HttpAnswer, HttpRequest
-from tests.adapters.aws_writes import BIRTH, CANCELLED, FAILED, KEY, NOW, creation, play
+from tests.adapters.aws_writes import BIRTH, CANCELLED, FAILED, KEY, NOW, PARTS, creation, play
 from tests.aws_place import Place
 from tests.worker.house import House, JumpingClock
 from tools.aws_local.units import item_size
@@ -90,6 +94,41 @@ def test_what_is_unfinished_is_found_across_partitions_the_earliest_first(aws_ur
         found = list(await here.facts.unfinished(15))
         assert found == [(key, 0) for key in reversed(keys[-15:])]
         assert len(await here.facts.unfinished(1000)) == 40
+
+    play(aws_url, scene)
+
+
+def test_what_is_due_costs_a_query_for_each_partition_and_no_read_of_a_head(aws_url: str) -> None:
+    async def scene(here: Place) -> None:
+        keys = [RecordKey("main", f"{number:026d}") for number in range(40)]
+        for number, key in enumerate(keys):
+            await here.facts.write(replace(creation(next_check=NOW - number), key=key))
+        here.aws.tally.clear()
+        assert list(await here.facts.due(NOW - 10, 15)) == list(reversed(keys[-15:]))
+        assert here.aws.tally.calls == {"dynamodb.Query": 16}
+        assert list(await here.facts.due(NOW - 30, 100)) == list(reversed(keys[30:]))
+        assert list(await here.facts.due(NOW - 40, 100)) == []
+
+    play(aws_url, scene)
+
+
+# --- what the table forgets
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_record_and_pack_says_when_it_may_be_forgotten(aws_url: str, part: str) -> None:
+    async def scene(here: Place) -> None:
+        key = RecordKey("main", "0" * 26, part)
+        expires = NOW // 1000 + 5
+        birth = BIRTH if key.is_head else None
+        more = {"packs": {"pa": "{}"}, "expires": expires, "birth": birth, "creates": not key.is_head}
+        assert isinstance(await here.facts.write(Commit(key, 0, NOW, **more)), Applied)
+        # A pack outlives its record: that may be redriven, and need it, until it ends once more.
+        assert sorted(int(item["ttl"]["N"]) for item in here.items()) == [expires, expires + LONGER_SECONDS]
+        later = await here.facts.write(Commit(key, 0, NOW, upserts=not key.is_head, expires=expires + 1))
+        assert isinstance(later, Applied)
+        (item,) = (item for item in here.items() if "st" in item)
+        assert item["ttl"] == {"N": str(expires + 1)}
 
     play(aws_url, scene)
 
@@ -221,6 +260,64 @@ def test_a_record_of_a_later_version_is_neither_read_nor_written(aws_url: str) -
     play(aws_url, scene)
 
 
+def test_facts_from_before_they_were_short_are_read_and_stand(aws_url: str) -> None:
+    """An execution survives an upgrade: what is done stays done, and a lease and a wait go on from where they were."""
+
+    async def scene(here: Place) -> None:
+        await here.facts.write(creation())
+        old = {
+            "f0": f"d|S|done|1|{NOW}|pabc",
+            "f1": f"d|F|error|2|{NOW}|pabc|#",
+            "f2": f"c|{NOW + 9:013d}|token|1|0",
+            "f3": f"w|timer|{NOW}|{NOW - 5}",
+        }
+        here.dynamodb.update_item(
+            TableName=here.table,
+            Key=record_key(KEY),
+            UpdateExpression="SET f0=:0, f1=:1, f2=:2, f3=:3, rf1=:r",
+            ExpressionAttributeValues={
+                ":r": {"N": "7"},
+                **{f":{name[1]}": {"S": text} for name, text in old.items()},
+            },
+        )
+        image = await here.facts.read(KEY)
+        assert image is not None
+        claimed, waits = Claimed("token", NOW + 9, 1), Waiting("timer", NOW, NOW - 5)
+        assert image.facts == {
+            "f0": Done(How.SUCCEEDED, "done", 1, NOW, "pabc"),
+            "f1": Done(How.FAILED, "error", 2, NOW, "pabc", 7),
+            "f2": claimed,
+            "f3": waits,
+        }
+        done = Done(How.SUCCEEDED, "done", 1, NOW + 1, "i1")
+        for name in ("f0", "f1"):
+            assert isinstance(await here.facts.write(Commit(KEY, 0, NOW, puts={name: Put(done, NotDone())})), Refused)
+        assert isinstance(await here.facts.write(Commit(KEY, 0, NOW, puts={"f2": Put(done, Free())})), Refused)
+        puts = {"f2": Put(done, Exactly(claimed)), "f3": Put(done, Exactly(waits))}
+        assert isinstance(await here.facts.write(Commit(KEY, 0, NOW, puts=puts)), Applied)
+        assert isinstance(await here.facts.write(Commit(KEY, 0, NOW, puts={"f3": Put(done, NotDone())})), Refused)
+
+    play(aws_url, scene)
+
+
+def test_a_birth_that_says_nothing_new_is_stored_as_ever(aws_url: str) -> None:
+    async def scene(here: Place) -> None:
+        await here.facts.write(creation())
+        (item,) = here.items()
+        assert json.loads(item["b"]["S"]) == ["i0", "b" * 64, 0, "", "", 0]
+        assert "bx" not in item
+        image = await here.facts.read(KEY)
+        assert image is not None
+        assert image.birth == BIRTH
+        deep = RecordKey("main", "1" * 26)
+        await here.facts.write(replace(creation(birth=replace(BIRTH, depth=3)), key=deep))
+        image = await here.facts.read(deep)
+        assert image is not None
+        assert image.birth == replace(BIRTH, depth=3)
+
+    play(aws_url, scene)
+
+
 @pytest.mark.parametrize(
     "damage", [{"st": {"S": "?"}}, {"f0": {"S": "nonsense"}}, {"b": {"S": "[]"}}, {"rev": {"S": "x"}}]
 )
@@ -236,6 +333,9 @@ def test_what_cannot_be_stored_is_not_there(aws_url: str, name: str) -> None:
     async def scene(here: Place) -> None:
         assert await here.facts.read(RecordKey("main", name)) is None
         assert await here.facts.read(RecordKey(name, "x")) is None
+        assert (await here.facts.read(RecordKey("main", "x", name or "no part")), name) == (None, name)
+        with pytest.raises(NotFoundError):
+            await here.facts.pack(RecordKey("main", "x", name or "no part"), "pa")
         assert here.aws.tally.calls == {}
 
     play(aws_url, scene)

@@ -68,6 +68,16 @@ def test_publishing_again_keeps_the_day_of_the_first_time(aws_url: str) -> None:
     play(aws_url, scene)
 
 
+def test_a_pointer_that_says_nothing_new_is_stored_as_ever(aws_url: str) -> None:
+    async def scene(here: Place) -> None:
+        await here.versions.set_live(LIVE)
+        (item,) = (item for item in here.items() if item["sk"]["S"] == "LIVE")
+        assert set(item) == {"pk", "sk", "v", "version", "enabled", "published", "rev", "tokens"}
+        assert await here.versions.live("main", "orders") == LIVE
+
+    play(aws_url, scene)
+
+
 class LosesOneAnswer:
     """Of a PutItem: on its way there or back."""
 

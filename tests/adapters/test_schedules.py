@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -15,7 +15,7 @@ from chalicelib.adapters.aws.schedules import PLANNED, SchedulerSchedules, flow_
 from chalicelib.adapters.clock import SystemClock
 from chalicelib.adapters.http import client_for_engine
 from chalicelib.adapters.http_guard import EgressPolicy
-from chalicelib.errors import NotBuiltYetError, StoreError
+from chalicelib.errors import StoreError
 from chalicelib.flow.plan import Plan, TriggerPlan
 from chalicelib.ports import HttpAnswer, Live
 from chalicelib.signing.forms import AwsKeys
@@ -82,7 +82,10 @@ def here(aws_url):
 def test_every_schedule_of_a_flow_is_one_of_the_stages_group(here):
     here.replace(live(), plan(morning={"cron": "0 6 * * MON"}, often={"every": "5m"}))
     found = here.all()
-    assert {each["ScheduleExpression"] for each in found.values()} == {"cron(0 6 ? * 2 *)", "rate(5 minutes)"}
+    assert {each["ScheduleExpression"] for each in found.values()} == {
+        "cron(0 6 ? * 2 *)",
+        "cron(0,5,10,15,20,25,30,35,40,45,50,55 * * * ? *)",
+    }
     assert all(name.startswith(flow_prefix("main", "digest")) for name in found)
 
 
@@ -99,14 +102,6 @@ def test_it_invokes_tick_with_whose_moment_it_is(here):
         "trigger": "morning",
         "at": PLANNED,
     }
-
-
-def test_a_rate_begins_in_step_with_the_clock(here):
-    here.replace(live(), plan(often={"every": "1h"}))
-    ((_, found),) = here.all().items()
-    start = found["StartDate"].astimezone(UTC)
-    assert (start.minute, start.second) == (0, 0)
-    assert start > datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def test_another_version_replaces_what_is_different_and_leaves_the_rest(here):
@@ -152,12 +147,28 @@ def test_more_than_a_page_of_schedules_is_replaced_whole(here):
     assert len(here.all()) == 1
 
 
-def test_one_that_cannot_be_said_changes_nothing(here):
+def test_what_scheduler_cannot_say_is_there_all_the_same(here):
+    here.replace(live(), plan(a={"cron": "*/10 * * * * *"}, b={"every": "90s"}, c={"every": "2d"}))
+    said = sorted((each["ScheduleExpression"], each["ScheduleExpressionTimezone"]) for each in here.all().values())
+    assert said == [
+        ("cron(* * * * ? *)", "UTC"),
+        ("cron(* * * * ? *)", "UTC"),
+        ("cron(0 0 * * ? *)", "Europe/Berlin"),
+    ], "each trigger has its own"
+
+
+def test_a_version_with_the_same_schedules_leaves_them_in_place(here):
+    """So that no moment falls between an old one and a new one: which version is live is asked when it fires."""
     here.replace(live(), plan(a={"cron": "0 6 * * *"}))
     before = here.all()
-    with pytest.raises(NotBuiltYetError, match=r"triggers\.b"):
-        here.replace(live(), plan(c={"cron": "0 9 * * *"}, b={"every": "90s"}))
+    here.replace(replace(live(), version="1" * 64, published=5, rev=2), plan(a={"cron": "0 6 * * *"}))
     assert here.all() == before
+
+
+def test_a_late_moment_is_handed_over_for_as_long_as_scheduler_can(here):
+    here.replace(live(), plan(a={"cron": "0 6 * * *"}))
+    ((_, found),) = here.all().items()
+    assert found["Target"]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
 
 
 def test_a_cancelled_flow_without_schedules_asks_for_nothing_but_the_list(here):

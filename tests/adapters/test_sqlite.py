@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters.sqlite.rows import REMOVE_FACTS
 from chalicelib.adapters.sqlite.store import SqliteStore
+from chalicelib.engine.conditions import weight
 from chalicelib.engine.facts import Claimed, Done, How
-from chalicelib.engine.records import Reason, RecordKey, Status
+from chalicelib.engine.records import Image, Reason, RecordKey, Status
 from chalicelib.engine.writes import Applied, Commit, Finish, Free, NotDone, Put, Refused
 from chalicelib.errors import SettingError, StoreError
 from chalicelib.ports import Listing, Live
+from tests.adapters.aws_writes import PARTS, Chance
 from tests.contracts.world import NOW, HandClock, birth, creation
 
 DONE = Done(How.SUCCEEDED, "done", 1, NOW, "i1")
@@ -54,7 +57,7 @@ def test_a_record_is_the_same_after_the_store_was_opened_anew(tmp_path: Path) ->
         return _applied(await store.facts.write(Commit(KEY, 0, NOW, puts={"f2": Put(DONE, NotDone())})))
 
     assert _with(tmp_path / "store.db", go_on) == replace(
-        before, rev=before.rev + 1, facts={**before.facts, "f2": DONE}, size=before.size + 34
+        before, rev=before.rev + 1, facts={**before.facts, "f2": DONE}, size=before.size + weight(DONE) + len("f2")
     )
 
 
@@ -209,6 +212,126 @@ def test_a_store_of_a_newer_penstock_is_refused(tmp_path: Path) -> None:
         _with(tmp_path / "store.db", lambda store: asyncio.sleep(0))
 
 
+_FIRST = """
+CREATE TABLE boots (number INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE records (
+  id INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL, execution TEXT NOT NULL, part TEXT NOT NULL,
+  status TEXT NOT NULL, epoch INTEGER NOT NULL, rev INTEGER NOT NULL, busy INTEGER NOT NULL, next_check INTEGER,
+  reason TEXT, output_pack TEXT NOT NULL, ended INTEGER NOT NULL, size INTEGER NOT NULL, expires INTEGER NOT NULL,
+  flow TEXT, version TEXT, trigger_id TEXT, started INTEGER, input_pack TEXT, input_hash TEXT, deadline INTEGER,
+  parent TEXT, retry_of TEXT, keyed INTEGER,
+  UNIQUE (execution, tenant, part)
+) STRICT;
+CREATE INDEX records_by_start ON records (tenant, started, execution) WHERE part = '';
+CREATE INDEX records_by_flow ON records (tenant, flow, started, execution) WHERE part = '';
+CREATE INDEX records_by_status ON records (tenant, status, started, execution) WHERE part = '';
+CREATE INDEX records_due ON records (next_check) WHERE part = '' AND next_check IS NOT NULL;
+CREATE TABLE facts (record INTEGER, name TEXT, fact TEXT NOT NULL, PRIMARY KEY (record, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE packs (record INTEGER, name TEXT, is_inline INTEGER NOT NULL, content ANY NOT NULL,
+  PRIMARY KEY (record, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE versions (tenant TEXT, flow TEXT, version TEXT, content ANY NOT NULL, stored INTEGER NOT NULL,
+  PRIMARY KEY (tenant, flow, version)) STRICT, WITHOUT ROWID;
+CREATE TABLE live (tenant TEXT, flow TEXT, version TEXT NOT NULL, enabled INTEGER NOT NULL, published INTEGER NOT NULL,
+  rev INTEGER NOT NULL, tokens TEXT NOT NULL, PRIMARY KEY (tenant, flow)) STRICT, WITHOUT ROWID;
+CREATE TABLE messages (number INTEGER PRIMARY KEY, body ANY NOT NULL, visible_at INTEGER NOT NULL,
+  count INTEGER NOT NULL) STRICT;
+CREATE TABLE dead_letters (number INTEGER PRIMARY KEY, body ANY NOT NULL, count INTEGER NOT NULL,
+  died INTEGER NOT NULL) STRICT;
+CREATE TABLE blobs (name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO boots VALUES (4);
+INSERT INTO records VALUES (7, 'main', 'eeeeeeeeeeeeeeeeeeeeeeeeee', '', 'R', 0, 3, 0, 1772366460000, NULL, '', 0, 400, 0,
+  'orders', 'v', 'placed', 1772366400000, 'i0', 'h', 0, '', '', 1);
+INSERT INTO records VALUES (8, 'main', 'eeeeeeeeeeeeeeeeeeeeeeeeee', 'rows', 'R', 0, 1, 0, NULL, NULL, '', 0, 400, 0,
+  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO facts VALUES (7, 'f0', 'd|S|done|1|1772366400000|i1');
+INSERT INTO live VALUES ('main', 'orders', 'v', 1, 1772366400000, 1, '{"open":"tok"}');
+PRAGMA user_version = 1;
+"""
+"""A store of schema 1, with a running execution and a published flow."""
+
+
+def test_a_store_of_the_first_schema_goes_on_where_it_was(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "store.db") as db:
+        db.executescript(_FIRST)
+    db.close()
+
+    async def look(store: SqliteStore) -> Any:
+        return (
+            store.boot,
+            await store.facts.read(KEY),
+            await store.facts.read(RecordKey("main", KEY.execution, "rows")),
+            await store.versions.live("main", "orders"),
+            await store.facts.due(NOW + 60_000, 5),
+        )
+
+    boot, image, loop, live, due = _with(tmp_path / "store.db", look)
+    assert boot == 5
+    assert (image.rev, image.facts, image.birth.flow, image.birth.keyed, image.birth.depth) == (
+        3, {"f0": DONE}, "orders", True, 0,
+    )  # fmt: skip
+    assert (loop.birth, loop.rev) == (None, 1)
+    assert live == Live("main", "orders", "v", enabled=True, published=NOW, rev=1, tokens={"open": "tok"})
+    assert due == [KEY]
+
+    async def go_on(store: SqliteStore) -> Any:
+        deep = RecordKey("main", "d" * 26)
+        await store.facts.write(creation(deep, birth=birth(depth=3)))
+        assert await store.versions.set_live(replace(live, rev=2, listens=("error",), paused=True))
+        _applied(await store.facts.write(Commit(KEY, 0, NOW, removes=frozenset({"f0"}))))
+
+    _with(tmp_path / "store.db", go_on)
+
+    async def look_again(store: SqliteStore) -> Any:
+        deep = await store.facts.read(RecordKey("main", "d" * 26))
+        assert deep is not None
+        assert deep.birth == birth(depth=3)
+        assert await store.versions.live("main", "orders") == replace(live, rev=2, listens=("error",), paused=True)
+        return await store.facts.read(KEY)
+
+    assert _with(tmp_path / "store.db", look_again).facts == {}
+    with sqlite3.connect(tmp_path / "store.db") as db, sqlite3.connect(tmp_path / "new.db") as new:
+        _with(tmp_path / "new.db", lambda store: asyncio.sleep(0))
+        columns = (
+            'SELECT m.name, p.name, p.type, p."notnull", p.dflt_value FROM sqlite_master m, pragma_table_info(m.name) p'
+        )
+        assert set(db.execute(columns)) == set(new.execute(columns))
+        assert db.execute("PRAGMA user_version").fetchone() == new.execute("PRAGMA user_version").fetchone() == (2,)
+    db.close()
+    new.close()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_whatever_was_written_is_the_same_after_the_store_was_opened_anew(tmp_path: Path, part: str) -> None:
+    keys = [RecordKey("main", f"{number:026d}", part) for number in range(20)]
+
+    async def walk(store: SqliteStore) -> Any:
+        images: list[Image | None] = []
+        for number, key in enumerate(keys):
+            chance, image = Chance(number, key), None
+            for _ in range(15):
+                image = (await store.facts.write(chance.write(image))).image
+            images.append(image)
+        return images
+
+    async def read(store: SqliteStore) -> Any:
+        return [await store.facts.read(key) for key in keys]
+
+    images = _with(tmp_path / "store.db", walk)
+    assert sum(image is not None for image in images) > 15
+    assert _with(tmp_path / "store.db", read) == images
+
+
+def test_facts_are_removed_along_the_key(tmp_path: Path) -> None:
+    _with(tmp_path / "store.db", lambda store: asyncio.sleep(0))
+    db = sqlite3.connect(tmp_path / "store.db")
+    for rows in (1, 2, 64):
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {REMOVE_FACTS.of(rows)}", [1, "f0"] * rows)]
+        assert any("SEARCH facts USING PRIMARY KEY (record=? AND name=?)" in step for step in plan)
+        assert not any("SCAN" in step for step in plan)
+    db.close()
+
+
 def test_a_file_that_is_no_store_is_named_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"hello" * 1000)
     with pytest.raises(StoreError, match=r"store\.db cannot be opened"):
@@ -217,7 +340,7 @@ def test_a_file_that_is_no_store_is_named_and_left_alone(tmp_path: Path) -> None
 
 
 def test_listings_and_the_look_for_unfinished_ones_walk_an_index(tmp_path: Path) -> None:
-    from chalicelib.adapters.sqlite.facts import UNFINISHED, page_query
+    from chalicelib.adapters.sqlite.facts import DUE, UNFINISHED, page_query
 
     _with(tmp_path / "store.db", lambda store: asyncio.sleep(0))
     db = sqlite3.connect(tmp_path / "store.db")
@@ -228,7 +351,7 @@ def test_listings_and_the_look_for_unfinished_ones_walk_an_index(tmp_path: Path)
         Listing("main", flow="f", status=Status.FAILED, cursor="MS5h"),
     ]
     queries = [page_query(listing) for listing in listings]
-    for query, values in [*queries, (UNFINISHED, [10])]:
+    for query, values in [*queries, (UNFINISHED, [10]), (DUE, [NOW, 10])]:
         plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", values))
         assert "USING INDEX records_" in plan or "USING COVERING INDEX records_" in plan
         assert "TEMP B-TREE" not in plan

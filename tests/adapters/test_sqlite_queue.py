@@ -62,6 +62,48 @@ def test_a_message_that_came_too_often_is_kept_apart_until_it_is_acknowledged(tm
     assert _with(tmp_path / "store.db", dead) == []
 
 
+def test_a_dead_letter_is_received_after_a_restart_and_its_count_goes_on(tmp_path: Path) -> None:
+    async def die(store: SqliteStore) -> None:
+        await store.queue.send([Send(_resume("poison"))])
+        for _ in range(3):
+            for each in await store.queue.receive(10, 0):
+                await store.queue.fail(each, 0)
+        (dead,) = await store.queue.dead.receive(10, 0)
+        assert (dead.message, dead.count) == (_resume("poison"), 4)
+        assert [each.count for each in await store.queue.dead_letters(10)] == [4]
+
+    async def deal(store: SqliteStore) -> None:
+        (dead,) = await store.queue.dead.receive(10, 0)
+        assert (dead.message, dead.count) == (_resume("poison"), 4)
+        await store.queue.dead.acknowledge([dead])
+
+    _with(tmp_path / "store.db", die, most_receives=2)
+    _with(tmp_path / "store.db", deal)
+    _with(tmp_path / "store.db", _nothing_is_dead)
+
+
+async def _nothing_is_dead(store: SqliteStore) -> None:
+    assert await store.queue.dead.receive(10, 0) == []
+    assert await store.queue.dead_letters(10) == []
+
+
+def test_a_dead_letter_that_is_none_of_ours_is_listed_with_its_text(tmp_path: Path) -> None:
+    _with(tmp_path / "store.db", lambda store: asyncio.sleep(0))
+    with sqlite3.connect(tmp_path / "store.db") as db:
+        db.execute("INSERT INTO messages VALUES (1, 'garbage', 0, 3)")
+    db.close()
+
+    async def die(store: SqliteStore) -> None:
+        assert await store.queue.receive(10, 0) == []
+        (dead,) = await store.queue.dead.receive(10, 0)
+        assert (dead.message, dead.body) == (None, "garbage")
+        await store.queue.dead.fail(dead, 1000)
+        assert await store.queue.dead.receive(10, 0) == []
+        assert [each.body for each in await store.queue.dead_letters(10)] == ["garbage"]
+
+    _with(tmp_path / "store.db", die, most_receives=3)
+
+
 def test_a_message_that_is_none_of_ours_is_handed_out_with_its_text(tmp_path: Path) -> None:
     _with(tmp_path / "store.db", lambda store: asyncio.sleep(0))
     with sqlite3.connect(tmp_path / "store.db") as db:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import jsonschema
@@ -21,12 +22,27 @@ from chalicelib.api.tools import Settings, Tools
 from chalicelib.catalogue import entries
 from chalicelib.engine.ids import crockford, hashed_id
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
-from chalicelib.errors import CredentialMissingError, DeliveryConflictError, ExecutionEndedError, NotFoundError
-from chalicelib.ports import Details, Entered
+from chalicelib.errors import (
+    CredentialMissingError,
+    DeliveryConflictError,
+    ExecutionEndedError,
+    ExecutionOngoingError,
+    LinkExpiredError,
+    LinkUsedError,
+    LinkWrongError,
+    NotFoundError,
+    ParameterError,
+    RedriveRefusedError,
+)
+from chalicelib.ports import Asked, Details, Entered, Link
+from chalicelib.signing.links import make_link, read_link
 from chalicelib.worker.plans import RememberedPlans
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+DUE = to_milliseconds(NOW) + 2 * 86_400_000
 SECRET = "whsec_" + b64encode(b"a secret of thirty-two bytes....").decode()
+LINK_KEY = b"a key of thirty-two bytes for links"
+PORTS = {"approval": {"approved", "rejected"}, "callback": {"received"}}
 KEYS = {role.name.lower(): f"key-of-the-{role.name.lower()}" for role in Role}
 
 
@@ -89,6 +105,11 @@ class Door:
         self.images = {}
         self.details_of = {}
         self.cancelled = []
+        self.told = []
+        self.woken = 0
+        self.asked_of = {}
+        self.signals = []
+        self.beats = []
 
     async def enter(self, knock):
         self.knocks.append(knock)
@@ -116,6 +137,68 @@ class Door:
             raise ExecutionEndedError(f"Execution {execution} has ended.")
         self.cancelled.append((tenant, execution, message))
         return image(execution, Status.ENDING)
+
+    async def pause(self, tenant, execution):
+        return await self._change("pause", tenant, execution, Status.PAUSED)
+
+    async def resume(self, tenant, execution):
+        return await self._change("resume", tenant, execution, Status.RUNNING)
+
+    async def _change(self, what, tenant, execution, status):
+        details = await self.details(tenant, execution)
+        if details.image.status.is_terminal:
+            raise ExecutionEndedError(f"Execution {execution} has ended.")
+        self.told.append((what, tenant, execution))
+        return image(execution, status)
+
+    async def resume_flow(self, tenant, flow):
+        self.told.append(("resume_flow", tenant, flow))
+        return self.woken
+
+    async def redrive(self, tenant, execution, *, step=None, force=False):
+        details = await self.details(tenant, execution)
+        status = details.image.status
+        if not status.is_terminal:
+            raise ExecutionOngoingError(f"Execution {execution} is {status.word}.")
+        if status is Status.SUCCEEDED and step is None:
+            raise RedriveRefusedError(f"Execution {execution} has succeeded: name the step to begin with.")
+        self.told.append(("redrive", tenant, execution, step, force))
+        return image(execution, Status.RUNNING)
+
+    async def read_link(self, text):
+        return Link(*read_link(LINK_KEY, text))
+
+    async def asked(self, link):
+        if link not in self.asked_of:
+            raise LinkWrongError("The execution that this link belongs to is gone.")
+        return self.asked_of[link]
+
+    async def signal(self, link, signal):
+        asked = await self._open(link)
+        if signal.port not in PORTS[asked.kind]:
+            raise ParameterError(f"Step `{link.step}` has no port `{signal.port}`.")
+        if self.raises is not None:
+            raise self.raises
+        self.signals.append((link, signal))
+        self.asked_of[link] = replace(asked, status="answered", port=signal.port)
+        return image(link.execution, Status.RUNNING)
+
+    async def heartbeat(self, link):
+        asked = await self._open(link)
+        if asked.kind != "callback":
+            raise ParameterError(f"Step `{link.step}` takes no heartbeat.")
+        self.beats.append(link)
+        return asked.due + 60_000 if asked.due else 0
+
+    async def _open(self, link):
+        asked = await self.asked(link)
+        if asked.status == "answered":
+            raise LinkUsedError
+        if asked.status == "expired":
+            raise LinkExpiredError
+        if asked.status == "ended":
+            raise ExecutionEndedError
+        return asked
 
     async def details(self, tenant, execution):
         if execution not in self.details_of:
@@ -165,6 +248,14 @@ class House:
         answer = self.send("PUT", f"/api/v1/flows/{name}", text.encode(), headers=headers, role="editor")
         assert answer.status in {200, 201}, answer.body
         return loaded(answer)
+
+    def ask(self, kind, status="waiting", *, step="approve", path=(), due=DUE, **parameters):
+        """A step that waits; the path of its link."""
+        link = Link("main", "01h" + "0" * 23, "rows" if path else "", step, path)
+        port = {"answered": "approved"}.get(status, "")
+        self.door.asked_of[link] = Asked(kind, "shop", step, "The large ones", status, parameters, due, port)
+        text = make_link(LINK_KEY, (link.tenant, link.execution, link.part, link.step, link.path))
+        return f"/{kind}s/{text}"
 
     def is_up(self):
         """Whether the API still answers."""

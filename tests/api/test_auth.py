@@ -23,7 +23,25 @@ def name_of(value):
 
 def test_the_routes_that_are_public_are_these():
     public = {route.handler for route in TABLE if route.role is None}
-    assert public == {"hooks:receive", "about:health", "about:openapi"}
+    assert public == {
+        "hooks:receive",
+        "callbacks:show",
+        "callbacks:receive",
+        "callbacks:heartbeat",
+        "approvals:show",
+        "approvals:decide",
+        "about:health",
+        "about:openapi",
+    }
+
+
+def test_the_public_routes_that_answer_for_a_step_are_known_by_their_link_alone():
+    linked = [route for route in TABLE if route.handler.partition(":")[0] in {"callbacks", "approvals"}]
+    assert all("{link}" in route.path and route.role is None for route in linked)
+    for route in linked:
+        for method in route.methods:
+            answer = House().send(method, address(route), b"{}", headers={"authorization": f"Bearer {KEYS['admin']}"})
+            assert answer.status == 404, (method, route.path)
 
 
 @pytest.mark.parametrize(("method", "route"), GUARDED, ids=name_of)
@@ -56,7 +74,11 @@ def test_a_role_may_do_what_the_table_says_and_no_more(method, route, role):
 
 def test_viewers_only_look_and_operators_do_not_publish():
     roles = {route.handler: route.role for route in TABLE}
-    for handler in ("running:start", "executions:cancel", "executions:retry", "publishing:disable"):
+    for handler in (
+        *("running:start", "executions:cancel", "executions:retry", "publishing:disable"),
+        *("executions:pause", "executions:resume", "executions:redrive", "answering:answer"),
+        *("publishing:pause", "publishing:resume"),
+    ):
         assert roles[handler] == Role.OPERATOR
     for handler in ("publishing:publish", "publishing:roll_back", "publishing:rotate"):
         assert roles[handler] == Role.EDITOR

@@ -141,7 +141,7 @@ def test_an_execution_is_shown_with_every_step(house):
 @pytest.mark.parametrize("name", ["none", "A" * 26, "i" * 26, "0" * 25, "0" * 26, "%00", "..", "0" * 26 + "%0a"])
 def test_an_execution_that_there_is_not_is_not_found(house, name):
     refused(get(house, f"/{name}"), 404, "not_found")
-    for verb in ("cancel", "retry"):
+    for verb in ("cancel", "retry", "pause", "resume", "redrive"):
         refused(house.send("POST", f"/api/v1/executions/{name}/{verb}", role="operator"), 404, "not_found")
 
 
@@ -155,7 +155,7 @@ def test_a_name_that_no_execution_has_is_never_looked_up(house):
 def test_cancelling_says_why_and_what_becomes_of_it(house):
     house.door.details_of[ID] = details(ID, Status.RUNNING)
     answer = house.send("POST", f"/api/v1/executions/{ID}/cancel", {"message": "Wrong customer."}, role="operator")
-    assert conforms(answer, "Cancelled")["status"] == "ending"
+    assert conforms(answer, "Standing")["status"] == "ending"
     house.send("POST", f"/api/v1/executions/{ID}/cancel", role="operator")
     assert [message for _, _, message in house.door.cancelled] == ["Wrong customer.", "Cancelled through the API."]
 
@@ -163,6 +163,106 @@ def test_cancelling_says_why_and_what_becomes_of_it(house):
 def test_what_has_ended_cannot_be_cancelled(house):
     house.door.details_of[ID] = details(ID, Status.SUCCEEDED)
     refused(house.send("POST", f"/api/v1/executions/{ID}/cancel", role="operator"), 409, "execution_ended")
+
+
+def test_pausing_and_resuming_say_what_becomes_of_it(house):
+    house.door.details_of[ID] = details(ID, Status.RUNNING)
+    paused = house.send("POST", f"/api/v1/executions/{ID}/pause", role="operator")
+    assert conforms(paused, "Standing") == {
+        "execution": ID,
+        "url": f"https://penstock.example/api/v1/executions/{ID}",
+        "status": "paused",
+    }
+    resumed = house.send("POST", f"/api/v1/executions/{ID}/resume", b"", role="operator")
+    assert conforms(resumed, "Standing")["status"] == "running"
+    assert house.door.told == [("pause", "main", ID), ("resume", "main", ID)]
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_what_has_ended_is_neither_paused_nor_resumed(house, verb):
+    house.door.details_of[ID] = details(ID, Status.SUCCEEDED)
+    refused(house.send("POST", f"/api/v1/executions/{ID}/{verb}", role="operator"), 409, "execution_ended")
+    assert house.door.told == []
+
+
+def redrive(house, body=b""):
+    return house.send("POST", f"/api/v1/executions/{ID}/redrive", body, role="operator")
+
+
+def test_a_redrive_goes_on_from_what_failed_or_from_a_step(house):
+    house.door.details_of[ID] = details(ID, Status.FAILED)
+    assert conforms(redrive(house), "Standing")["status"] == "running"
+    redrive(house, {"step": "charge", "force": True})
+    redrive(house, {"force": False})
+    assert house.door.told == [
+        ("redrive", "main", ID, None, False),
+        ("redrive", "main", ID, "charge", True),
+        ("redrive", "main", ID, None, False),
+    ]
+
+
+def test_what_runs_cannot_be_redriven_and_what_is_refused_says_why(house):
+    house.door.details_of[ID] = details(ID, Status.RUNNING)
+    refused(redrive(house), 409, "execution_ongoing")
+    house.door.details_of[ID] = details(ID, Status.SUCCEEDED)
+    assert "name the step" in refused(redrive(house), 422, "redrive_refused")["detail"]
+    assert house.door.told == []
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"from": "charge"}, "`from`"),
+        ({"step": ["a"]}, "step"),
+        ({"step": "a", "force": "yes"}, "force"),
+        ({"step": "a", "steps": ["b"]}, "`steps`"),
+    ],
+)
+def test_a_redrive_that_makes_no_sense_is_refused_by_name(house, body, says):
+    house.door.details_of[ID] = details(ID, Status.FAILED)
+    assert says in refused(redrive(house, body), 400, "usage")["detail"]
+    assert house.door.told == []
+
+
+LINK = "https://penstock.example/approvals/" + "eyJ0ZXN0IjoiYSJ9" * 4 + "." + "A" * 22
+
+
+def test_a_step_that_waits_shows_its_link_and_its_child_to_those_who_may_answer(house):
+    sent = StepDetails("tell", "mail.send", "succeeded", "done", {"text": f"Please: {LINK}?"}, {"id": 1}, None, ())
+    asked = StepDetails("approve", "approval", "waiting", "", {"ask": "Ship?"}, None, None, (), AT + 1000, LINK)
+    called = StepDetails("sub", "call", "waiting", "", {}, None, None, (), child="01h" + "1" * 23)
+    house.door.details_of[ID] = details(ID, Status.PAUSED, sent, asked, called)
+    shown = conforms(house.send("GET", f"/api/v1/executions/{ID}", role="operator"), "Execution")
+    told, waiting, calling = shown["steps"]
+    assert shown["status"] == "paused"
+    assert (waiting["status"], waiting["link"], waiting["child"]) == ("waiting", LINK, None)
+    assert waiting["due"] == "2026-11-20T07:00:01.000Z"
+    assert (calling["link"], calling["child"]) == (None, "01h" + "1" * 23)
+    assert told["input"] == {"text": f"Please: {LINK}?"}
+
+
+def test_who_may_only_look_cannot_answer_by_what_is_shown(house):
+    encoded = LINK.replace("/", "%2F").replace(":", "%3A")
+    texts = {
+        "text": f"Please: {LINK}?",
+        "list": [f"<a href='{LINK}/heartbeat'>"],
+        "url": f"https://x.example/?u={encoded}",
+    }
+    sent = StepDetails("tell", "mail.send", "succeeded", "done", texts, LINK, None, ())
+    asked = StepDetails("approve", "approval", "waiting", "", {"ask": "Ship?"}, None, None, (), AT, LINK)
+    house.door.details_of[ID] = details(ID, Status.RUNNING, sent, asked)
+    answer = get(house, f"/{ID}")
+    assert LINK[-40:] not in answer.body.decode()
+    told, waiting = conforms(answer, "Execution")["steps"]
+    assert waiting["link"] is None
+    assert told["input"]["text"] == "Please: https://penstock.example/approvals/...?"
+    assert told["output"] == "https://penstock.example/approvals/..."
+
+
+@pytest.mark.parametrize("status", ["queued", "paused", "ending"])
+def test_executions_are_listed_by_where_they_stand_too(house, status):
+    assert get(house, f"?status={status}").status == 200
+    assert house.pages.asked[0].status.word == status
 
 
 def test_starting_again_names_the_execution_before(house):

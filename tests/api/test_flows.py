@@ -16,6 +16,15 @@ def test_flows_are_listed_by_name():
     assert [flow["flow"] for flow in conforms(get(house, ""), "Flows")["items"]] == ["ape", "zebra"]
 
 
+def test_a_flow_that_is_paused_says_so():
+    house = House()
+    house.publish(SIGNED + STEPS)
+    assert conforms(get(house, "/shop"), "Flow")["paused"] is False
+    house.send("POST", "/api/v1/flows/shop/pause", role="operator")
+    assert conforms(get(house, "/shop"), "Flow")["paused"] is True
+    assert [flow["paused"] for flow in conforms(get(house, ""), "Flows")["items"]] == [True]
+
+
 def test_a_flow_shows_the_text_that_its_version_is_the_hash_of():
     house = House()
     mapped = SIGNED + '    inputs: {total: "${ trigger.body.total }"}\n'

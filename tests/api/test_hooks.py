@@ -210,6 +210,19 @@ def test_what_is_no_hook_is_not_found(target):
     assert house.is_up()
 
 
+@pytest.mark.parametrize("respond", ["accepted", "result", "step"])
+def test_a_paused_flow_takes_deliveries_and_answers_with_their_execution_at_once(respond):
+    house, path = opened(respond)
+    house.send("POST", "/api/v1/flows/shop/pause", role="operator")
+    answer = house.send("POST", path, BODY)
+    assert answer.status == 202
+    assert len(loaded(answer)["execution"]) == 26
+    assert [knock.respond for knock in house.door.knocks] == ["accepted"]
+    house.send("POST", "/api/v1/flows/shop/resume", role="operator")
+    house.send("POST", path, BODY)
+    assert [knock.respond for knock in house.door.knocks] == ["accepted", respond]
+
+
 def test_a_disabled_flow_is_refused_and_answers_again_once_enabled(house):
     assert house.send("POST", "/api/v1/flows/shop/disable", role="operator").status == 200
     refused(deliver(house), 409, "flow_disabled")

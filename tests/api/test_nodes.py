@@ -15,7 +15,7 @@ def test_every_node_is_listed_in_short():
 
 def test_the_list_can_be_narrowed():
     triggers = conforms(get("?kind=trigger"), "Nodes")["items"]
-    assert {item["type"] for item in triggers} == {"webhook", "schedule", "manual"}
+    assert {item["type"] for item in triggers} == {"webhook", "schedule", "manual", "error"}
     assert loaded(get("?kind=trigger&service=Slack")) == {"items": []}
     refused(get("?kind=thing"), 400, "usage")
     refused(get("?name=thing"), 400, "usage")

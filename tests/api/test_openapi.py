@@ -34,6 +34,29 @@ def test_public_routes_say_so_and_all_others_want_a_key():
             assert ("security" in operation) == (route.role is None)
 
 
+def test_a_page_is_described_as_html_and_its_form_as_one():
+    described = document()["paths"]["/approvals/{link}"]
+    assert set(described["get"]["responses"]["200"]["content"]) == {"application/json", "text/html"}
+    form = described["post"]["requestBody"]
+    assert (set(form["content"]), form["required"]) == (
+        {"application/json", "application/x-www-form-urlencoded"},
+        True,
+    )
+    looked = document()["paths"]["/callbacks/{link}"]["get"]["responses"]
+    assert set(looked) == {"405", "default"}
+    assert set(looked["405"]["content"]) == {"application/problem+json", "text/html"}
+
+
+def test_what_strangers_send_to_a_link_is_not_described_as_a_flow_file():
+    body = document()["paths"]["/callbacks/{link}"]["post"]["requestBody"]
+    assert body == {"required": False, "content": {"*/*": {"schema": {}}}}
+
+
+def test_routes_are_sorted_under_what_they_are_about():
+    tags = {tag for item in document()["paths"].values() for operation in item.values() for tag in operation["tags"]}
+    assert tags == {"hooks", "callbacks", "approvals", "flows", "executions", "nodes", "health", "openapi"}
+
+
 def test_anybody_may_read_it():
     answer = House().send("GET", "/api/v1/openapi.json")
     assert answer.status == 200

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -214,11 +215,139 @@ def test_the_switch_is_written_once_and_told():
     assert live(house).rev == 3
 
 
+def test_a_flow_begins_anew_when_it_is_enabled_and_with_each_version():
+    house = House()
+    put(house, SIGNED + STEPS)
+    assert (live(house).since, live(house).begun) == (0, live(house).published)
+    began = []
+    for word in ("enable", "disable", "pause", "enable", "resume", "enable"):
+        house.clock.moment += timedelta(minutes=1)
+        house.send("POST", f"/api/v1/flows/shop/{word}", role="operator")
+        began.append((live(house).begun - live(house).published) // 60_000)
+    assert began == [0, 0, 0, 4, 4, 4], "neither a switch that was set already, nor a pause"
+    house.clock.moment += timedelta(minutes=1)
+    put(house, SIGNED + OTHER)
+    assert live(house).begun == live(house).published > live(house).since > 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "says"),
+    [
+        (
+            'timezone: Europe/Berlin\ntriggers: {t: {uses: schedule, with: {cron: "0 0 30 2 *"}}}\n',
+            3,
+            "never fires: the",
+        ),
+        (
+            'timezone: Europe/Berlin\ntriggers: {t: {uses: schedule, with: {cron: "30 2 25-31 3 */7"}}}\n',
+            3,
+            "`cron` never fires in Europe/Berlin",
+        ),
+        (
+            'triggers:\n  t: {uses: schedule, with: {cron: "30 2 25-31 3 */7", timezone: Europe/Berlin}}\n',
+            3,
+            "`cron` never fires in Europe/Berlin",
+        ),
+    ],
+    ids=["a day that never comes", "the flow's clocks", "the trigger's clocks"],
+)
+def test_a_schedule_that_never_fires_is_refused_at_its_place(lines, line, says):
+    house = House()
+    (((found, _), what),) = places(
+        put(house, f"flow: shop\n{lines}steps: {{a: {{uses: set}}}}\n"), "flow_check"
+    ).items()
+    assert found == line
+    assert says in what
+    assert live(house) is None
+
+
 def test_publishing_keeps_a_flow_switched_off():
     house = House()
     put(house, SIGNED + STEPS)
     house.send("POST", "/api/v1/flows/shop/disable", role="operator")
     assert loaded(put(house, SIGNED + OTHER))["enabled"] is False
+
+
+def test_pausing_a_flow_is_written_once_and_resuming_wakes_what_was_queued():
+    house = House()
+    put(house, SIGNED + STEPS)
+    for _ in range(2):
+        answer = house.send("POST", "/api/v1/flows/shop/pause", role="operator")
+        assert conforms(answer, "Switched")["paused"] is True
+    assert (live(house).paused, live(house).enabled, live(house).rev) == (True, True, 2)
+    assert house.door.told == []
+    house.door.woken = 3
+    resumed = conforms(house.send("POST", "/api/v1/flows/shop/resume", role="operator"), "Resumed")
+    assert (resumed["paused"], resumed["woken"]) == (False, 3)
+    assert (live(house).paused, live(house).rev) == (False, 3)
+    assert house.door.told == [("resume_flow", "main", "shop")]
+
+
+def test_resuming_what_is_not_paused_wakes_what_an_earlier_try_left_behind():
+    house = House()
+    put(house, SIGNED + STEPS)
+    assert house.send("POST", "/api/v1/flows/shop/resume", role="operator").status == 200
+    assert house.door.told == [("resume_flow", "main", "shop")]
+    assert live(house).rev == 1
+
+
+def test_a_flow_is_resumed_before_what_it_queued_is_woken():
+    house = House()
+    put(house, SIGNED + STEPS)
+    house.send("POST", "/api/v1/flows/shop/pause", role="operator")
+    seen = []
+
+    async def look(tenant, flow):
+        seen.append(await house.versions.live(tenant, flow))
+        return 0
+
+    house.door.resume_flow = look
+    house.send("POST", "/api/v1/flows/shop/resume", role="operator")
+    assert [pointer.paused for pointer in seen] == [False]
+
+
+def test_publishing_and_rolling_back_keep_a_flow_paused():
+    house = House()
+    first = loaded(put(house, SIGNED + STEPS))
+    assert first["paused"] is False
+    house.send("POST", "/api/v1/flows/shop/pause", role="operator")
+    assert conforms(put(house, SIGNED + OTHER), "Published")["paused"] is True
+    assert conforms(put(house, SIGNED + STEPS, query="?dry_run=true"), "Published")["paused"] is True
+    answer = house.send("POST", "/api/v1/flows/shop/rollback", {"version": first["version"]}, role="editor")
+    assert loaded(answer)["paused"] is True
+    assert live(house).paused is True
+
+
+def test_a_flow_that_there_is_not_is_neither_paused_nor_resumed():
+    house = House()
+    for verb in ("pause", "resume"):
+        refused(house.send("POST", f"/api/v1/flows/none/{verb}", role="operator"), 404, "not_found")
+    assert house.door.told == []
+
+
+ERRORS = "flow: shop\ntriggers:\n  broken: {uses: error, with: {flows: [bill, ship]}}\n"
+TOLD = 'steps:\n  note: {uses: set, with: {value: "${ trigger.message }"}}\n'
+
+
+def test_publishing_says_what_the_flow_listens_to():
+    house = House()
+    put(house, SIGNED + STEPS)
+    assert live(house).listens == ()
+    assert put(house, ERRORS + TOLD).status == 200
+    assert live(house).listens == ("error:bill", "error:ship")
+    put(house, ERRORS.replace(", with: {flows: [bill, ship]}", "") + TOLD)
+    assert live(house).listens == ("error",)
+    put(house, SIGNED + STEPS)
+    assert live(house).listens == ()
+
+
+def test_a_pointer_that_says_less_than_its_version_does_is_mended_by_publishing_again():
+    house = House()
+    put(house, ERRORS + TOLD)
+    pointer = live(house)
+    asyncio.run(house.versions.set_live(replace(pointer, listens=(), rev=pointer.rev + 1)))
+    assert loaded(put(house, ERRORS + TOLD))["changed"] is False
+    assert live(house).listens == ("error:bill", "error:ship")
 
 
 class Rivals:

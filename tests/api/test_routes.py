@@ -54,12 +54,29 @@ def test_names_are_decoded_once_and_must_be_utf_8():
     assert router.match("/api/v1/flows/") is None
 
 
-def test_a_hook_imports_neither_pydantic_nor_a_node_nor_what_reads_yaml():
-    program = (
-        "import sys, chalicelib.api.app, chalicelib.api.hooks\n"
-        "heavy = ('pydantic', 'ruamel', 'jsonatapy', 'cryptography', 'httpx', 'aiohttp', 'chalicelib.nodes',"
-        " 'chalicelib.catalogue', 'chalicelib.flow.check', 'chalicelib.worker', 'chalicelib.api.schemas')\n"
-        "print([name for name in heavy if name in sys.modules])"
-    )
+HEAVY = (
+    *("pydantic", "ruamel", "jsonatapy", "cryptography", "httpx", "aiohttp", "chalicelib.nodes"),
+    *("chalicelib.catalogue", "chalicelib.flow.check", "chalicelib.worker", "chalicelib.api.schemas"),
+)
+
+
+def imported(*modules):
+    """Everything that is there once these have been imported."""
+    program = f"import sys, {', '.join(modules)}\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return set(done.stdout.split())
+
+
+def test_a_hook_imports_nothing_of_what_pages_and_links_need():
+    there = imported("chalicelib.api.app", "chalicelib.api.hooks")
+    unneeded = {"people", "pages", "approvals", "approval_form", "callbacks", "answering", "executions", "publishing"}
+    assert there & {f"chalicelib.api.{name}" for name in unneeded} == set()
+    assert "html" not in there
+
+
+def test_a_link_is_answered_without_pydantic_and_without_a_node():
+    assert imported("chalicelib.api.app", "chalicelib.api.callbacks", "chalicelib.api.approvals") & set(HEAVY) == set()
+
+
+def test_a_hook_imports_neither_pydantic_nor_a_node_nor_what_reads_yaml():
+    assert imported("chalicelib.api.app", "chalicelib.api.hooks") & set(HEAVY) == set()

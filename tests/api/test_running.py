@@ -159,5 +159,16 @@ def test_a_disabled_flow_is_not_started(house):
     assert not house.door.knocks
 
 
+def test_a_paused_flow_takes_starts_and_nobody_waits_for_them(house):
+    assert house.send("POST", "/api/v1/flows/shop/pause", role="operator").status == 200
+    answer = start(house, {"inputs": {"total": 1}}, "?wait=20")
+    assert answer.status == 202
+    assert conforms(answer, "Accepted")["status"] == "queued"
+    assert house.door.knocks[0].respond == "accepted"
+    house.door.answer = Entered(ID, is_new=False, image=image(ID, Status.RUNNING))
+    assert loaded(start(house, {}, "?wait=20"))["status"] == "running"
+    assert "status" not in loaded(start(house, {}))
+
+
 def test_a_flow_that_is_not_published_is_not_found():
     refused(House().send("POST", "/api/v1/flows/none/run", {}, role="operator"), 404, "not_found")

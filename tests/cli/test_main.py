@@ -31,8 +31,8 @@ HEAVY = (
 
 
 GROUPS = {
-    "flows": ("list", "show", "enable", "disable", "versions", "rollback", "rotate"),
-    "executions": ("list", "show", "watch", "cancel", "retry"),
+    "flows": ("list", "show", "enable", "disable", "pause", "resume", "versions", "rollback", "rotate"),
+    "executions": ("list", "show", "watch", "cancel", "retry", "pause", "resume", "redrive", "answer"),
     "nodes": ("list", "show"),
 }
 """Each group of commands, and what it must have."""

@@ -71,6 +71,24 @@ def test_an_execution_that_fails_ends_with_1_and_says_where_and_why(tmp_path):
     assert (as_json.code, as_json.json["status"], as_json.json["reason"]["step"]) == (1, "failed", "stop")
 
 
+ASKS = """\
+flow: asks
+steps:
+  paid: {uses: callback, with: {expires: 1s}}
+  late: {uses: set, after: paid.expired, with: {late: true}}
+output: "${ steps.late }"
+"""
+
+
+def test_a_flow_that_waits_for_an_answer_says_that_nobody_can_give_one(tmp_path):
+    said = penstock("run", "asks", "--flows", write(tmp_path / "flows", asks=ASKS))
+    assert (said.code, said.json) == (0, {"late": True})
+    lines = said.err.splitlines()
+    assert lines[0].startswith("waiting    paid  callback  until ")
+    assert "callbacks/" not in said.err
+    assert [line for line in lines if "penstock dev" in line] == lines[1:2]
+
+
 def test_a_flow_with_mistakes_is_not_run(tmp_path):
     flows = write(tmp_path / "flows", broken=BROKEN)
     said = penstock("run", flows / "broken.yaml")

@@ -26,6 +26,7 @@ async def aws_world(url: str, dynamodb_url: str | None = None) -> AsyncIterator[
             here.versions,
             here.queue,
             here.queue,
+            here.dead,
             here.blobs,
             clock,
             asyncio.sleep,

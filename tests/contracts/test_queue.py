@@ -1,8 +1,11 @@
 import asyncio
 
+import pytest
+
+from chalicelib.adapters.aws.queue import AwsQueue
 from chalicelib.engine.messages import Go, Message, Resume, Send, Start
 from chalicelib.ports import Received
-from tests.contracts.world import NOW, VISIBILITY_SECONDS, World, birth
+from tests.contracts.world import MOST_RECEIVES, NOW, VISIBILITY_SECONDS, World, birth
 
 
 def _go(name: str) -> Go:
@@ -98,6 +101,86 @@ def test_who_waits_is_woken_by_a_message(world: World) -> None:
         return list(await waiting)
 
     assert _messages(world.run(both())) == {"e1"}
+
+
+def _let_die(world: World, *names: str) -> None:
+    """Deliver them as often as may be, and once more."""
+    _send(world, *(_go(name) for name in names))
+    for count in range(1, MOST_RECEIVES + 1):
+        received = _receive(world)
+        assert [each.count for each in received] == [count] * len(names)
+        for each in received:
+            world.run(world.inbox.fail(each, 0))
+    assert _receive(world) == []
+
+
+def _receive_dead(world: World, most: int = 10) -> list[Received]:
+    return list(world.run(world.dead.receive(most, 0)))
+
+
+def test_what_came_too_often_is_a_dead_letter_until_it_is_acknowledged(world: World) -> None:
+    _let_die(world, "e1", "e2")
+    dead = _receive_dead(world)
+    assert [each.message for each in sorted(dead, key=lambda each: each.body or str(each.message))] == [
+        _go("e1"), _go("e2"),
+    ]  # fmt: skip
+    assert all(each.count > MOST_RECEIVES for each in dead)
+    assert _receive_dead(world) == []
+    world.run(world.dead.acknowledge([each for each in dead if each.message == _go("e1")]))
+    world.run(world.let_pass(VISIBILITY_SECONDS + 1))
+    assert _messages(_receive_dead(world)) == {"e2"}
+    assert _receive(world) == []
+
+
+def test_a_dead_letter_that_could_not_be_dealt_with_comes_again(world: World) -> None:
+    _let_die(world, "e1")
+    (first,) = _receive_dead(world)
+    world.run(world.dead.fail(first, 0))
+    (second,) = _receive_dead(world)
+    assert second.message == _go("e1")
+    assert second.count > first.count
+    world.run(world.dead.acknowledge([second]))
+    world.run(world.let_pass(VISIBILITY_SECONDS + 1))
+    assert _receive_dead(world) == []
+
+
+def test_whoever_finishes_late_takes_the_dead_letter_back(world: World) -> None:
+    if isinstance(world.inbox, AwsQueue):
+        pytest.skip("a handle is of one queue there; the sweeper finds that nothing is left to do")
+    _send(world, _go("e1"))
+    handles: list[Received] = []
+    for _ in range(MOST_RECEIVES):
+        handles += _receive(world)
+        world.run(world.let_pass(VISIBILITY_SECONDS + 1))
+    assert _receive(world) == []
+    world.run(world.inbox.acknowledge(handles[-1:]))
+    assert _receive_dead(world) == []
+
+
+def test_who_waits_for_a_dead_letter_is_woken_by_it(world: World) -> None:
+    if isinstance(world.inbox, AwsQueue):
+        pytest.skip("its waiting is SQS's own")
+    _send(world, _go("e1"))
+    for _ in range(MOST_RECEIVES):
+        for each in _receive(world):
+            world.run(world.inbox.fail(each, 0))
+
+    async def both() -> list[Received]:
+        waiting = asyncio.create_task(world.dead.receive(10, 15))
+        await asyncio.sleep(0)
+        assert list(await world.inbox.receive(10, 0)) == []
+        return list(await waiting)
+
+    assert _messages(world.run(both())) == {"e1"}
+
+
+def test_a_delay_beyond_what_the_queue_takes_is_the_longest_it_takes(world: World) -> None:
+    _send(world, _go("e1"), delay=100_000)
+    _send(world, _go("e2"))
+    (received,) = _receive(world)
+    world.run(world.inbox.fail(received, 10_000_000))
+    world.run(world.let_pass(VISIBILITY_SECONDS + 1))
+    assert _receive(world) == []
 
 
 def test_sending_nothing_sends_nothing(world: World) -> None:

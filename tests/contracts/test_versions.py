@@ -5,7 +5,7 @@ import pytest
 
 from chalicelib.errors import NotFoundError
 from chalicelib.ports import Live, Version
-from tests.contracts.world import NOW, World
+from tests.contracts.world import NOW, World, filled
 
 LIVE = Live("main", "orders", "a" * 64, enabled=True, published=NOW, rev=1, tokens={"open": "tok"})
 
@@ -64,3 +64,31 @@ def test_flows_are_listed_by_name_within_a_tenant(world: World) -> None:
     world.run(world.versions.set_live(replace(LIVE, tenant="other", flow="theirs")))
     assert [live.flow for live in world.run(world.versions.flows("main"))] == ["alpha", "mid-dle", "zeta"]
     assert world.run(world.versions.live("other", "zeta")) is None
+
+
+def test_a_pointer_says_when_the_flow_was_enabled_again(world: World) -> None:
+    enabled = replace(LIVE, since=NOW + 5)
+    assert world.run(world.versions.set_live(enabled))
+    assert world.run(world.versions.live("main", "orders")) == enabled
+    assert list(world.run(world.versions.flows("main"))) == [enabled]
+    assert enabled.begun == NOW + 5
+
+
+def test_a_pointer_says_what_is_listened_for_and_whether_the_flow_is_paused(world: World) -> None:
+    listening = replace(LIVE, listens=("error", "error:mails"), paused=True)
+    assert world.run(world.versions.set_live(listening))
+    assert world.run(world.versions.live("main", "orders")) == listening
+    assert list(world.run(world.versions.flows("main"))) == [listening]
+    resumed = replace(listening, rev=2, paused=False, listens=())
+    assert world.run(world.versions.set_live(resumed))
+    assert world.run(world.versions.live("main", "orders")) == resumed
+    assert world.run(world.versions.set_live(replace(resumed, rev=3, paused=True)))
+    found = world.run(world.versions.live("main", "orders"))
+    assert found is not None
+    assert (found.paused, found.listens) == (True, ())
+
+
+def test_everything_that_a_pointer_can_say_comes_back(world: World) -> None:
+    live = filled(LIVE, tenant="main", flow="orders", rev=1)
+    assert world.run(world.versions.set_live(live))
+    assert world.run(world.versions.live("main", "orders")) == live

@@ -1,9 +1,9 @@
 """What a contract test is handed: ports, a clock, and a way to wait for an answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,6 +57,7 @@ class World:
     versions: Versions
     queue: Queue
     inbox: Inbox
+    dead: Inbox
     blobs: Blobs
     clock: Clock
     let_pass: Callable[[float], Awaitable[None]]
@@ -78,7 +79,7 @@ Open = Callable[[Path], "AsyncIterator[World]"]
 async def memory(folder: Path) -> AsyncIterator[World]:
     clock = HandClock()
     queue = MemoryQueue(clock, visibility_seconds=VISIBILITY_SECONDS, most_receives=MOST_RECEIVES)
-    yield World(MemoryFacts(), MemoryVersions(), queue, queue, MemoryBlobs(), clock, clock.advance)
+    yield World(MemoryFacts(), MemoryVersions(), queue, queue, queue.dead, MemoryBlobs(), clock, clock.advance)
 
 
 @asynccontextmanager
@@ -87,7 +88,8 @@ async def sqlite(folder: Path) -> AsyncIterator[World]:
     store = await SqliteStore.open(
         folder / "store.db", clock, visibility_seconds=VISIBILITY_SECONDS, most_receives=MOST_RECEIVES
     )
-    yield World(store.facts, store.versions, store.queue, store.queue, store.blobs, clock, clock.advance)
+    queue = store.queue
+    yield World(store.facts, store.versions, queue, queue, queue.dead, store.blobs, clock, clock.advance)
     await store.close()
 
 
@@ -104,3 +106,32 @@ def birth(flow: str = "orders", started: int = NOW, **others: Any) -> Birth:
 def creation(key: RecordKey, **others: Any) -> Commit:
     """The write that creates an execution and nothing else."""
     return Commit(key, 0, NOW, **{"birth": birth(), "next_check": NOW + 60_000, "inline": {"i0": "{}"}, **others})
+
+
+V = TypeVar("V")
+
+
+def filled(value: V, **kept: Any) -> V:
+    """A frozen value like this one whose every other field says something that it does not say by itself.
+
+    So that a field which somebody adds to it, and no store keeps, is found out.
+    """
+    texts: Any = value
+    said: dict[str, Any] = {}
+    for place, each in enumerate(fields(texts)):
+        if each.name in kept:
+            continue
+        match getattr(value, each.name):
+            case bool(now):
+                said[each.name] = not now
+            case int(now):
+                said[each.name] = now + 1 + place
+            case str(now):
+                said[each.name] = now or each.name
+            case tuple():
+                said[each.name] = (each.name, "another")
+            case Mapping():
+                said[each.name] = {each.name: "another"}
+            case now:
+                raise TypeError(f"{each.name} is a {type(now).__name__}: say here what else it may be")
+    return replace(texts, **said, **kept)

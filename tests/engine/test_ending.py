@@ -1,11 +1,9 @@
-from chalicelib.engine.ending import NOT_YET, Ends, after_failure, facts_by_id, seen_from_on_failure, verdict
+from chalicelib.engine.ending import NOT_YET, Ends, facts_by_id, seen_from_on_failure, verdict
 from chalicelib.engine.facts import Claimed, fact_name
-from chalicelib.engine.needs import OPEN, SKIPPED, Kind
+from chalicelib.engine.needs import SKIPPED, Kind
 from chalicelib.engine.readiness import Board
 from chalicelib.engine.records import Image, Reason, RecordKey, Status
-from chalicelib.flow.plan import UseValue
-from chalicelib.kit.values import Failure
-from tests.engine.flows import ANYTHING, done, failed, step
+from tests.engine.flows import done, failed, step
 
 FAILED = Reason(Status.FAILED, "a", "x", "y")
 TIMED_OUT = Reason(Status.TIMED_OUT, "", "deadline", "y")
@@ -17,7 +15,6 @@ def test_it_succeeds_when_every_step_is_settled() -> None:
     assert verdict(board, None) == NOT_YET
     board.settle("a", done("q"))
     assert verdict(board, None) == Ends(Status.SUCCEEDED)
-    assert verdict(board, None, has_live_claims=True) == NOT_YET
 
 
 def test_a_flow_without_steps_has_succeeded() -> None:
@@ -37,7 +34,6 @@ def test_an_unhandled_failure_ends_it_at_once_where_nothing_is_held() -> None:
     board.settle("a", failed())
     for reason in (None, FAILED):
         assert verdict(board, reason) == Ends(Status.FAILED)
-        assert verdict(board, reason, has_live_claims=True) == NOT_YET
 
 
 def test_on_failure_steps_come_first_for_failed_and_timed_out() -> None:
@@ -49,7 +45,6 @@ def test_on_failure_steps_come_first_for_failed_and_timed_out() -> None:
         assert verdict(board, reason, on_failure=half) == NOT_YET
         whole = Board((step("tell", 5), step("then", 6, "tell")), {"tell": done(), "then": done()})
         assert verdict(board, reason, on_failure=whole) == Ends(status)
-        assert verdict(board, reason, on_failure=whole, has_live_claims=True) == NOT_YET
 
 
 def test_an_on_failure_step_that_fails_ends_the_ending() -> None:
@@ -60,19 +55,11 @@ def test_an_on_failure_step_that_fails_ends_the_ending() -> None:
 def test_a_cancelled_execution_runs_no_on_failure_steps() -> None:
     cleaning = Board((step("tell", 5),))
     assert verdict(Board((step("a"),)), CANCELLED, on_failure=cleaning) == Ends(Status.CANCELLED)
-    assert verdict(Board((step("a"),)), CANCELLED, on_failure=cleaning, has_live_claims=True) == NOT_YET
 
 
 def test_a_cancel_counts_even_where_every_step_is_settled() -> None:
     board = Board((step("a"),), {"a": done()})
     assert verdict(board, CANCELLED) == Ends(Status.CANCELLED)
-
-
-def test_a_failure_is_a_reason_only_where_nobody_handles_it() -> None:
-    failure = Failure("http_402", "card declined")
-    assert after_failure(step("a"), failure) == Reason(Status.FAILED, "a", "http_402", "card declined")
-    assert after_failure(step("a", error_is_named=True), failure) is None
-    assert after_failure(step("a", on_error=UseValue(ANYTHING)), failure) is None
 
 
 def test_final_facts_are_found_under_their_steps() -> None:
@@ -86,9 +73,9 @@ def test_final_facts_are_found_under_their_steps() -> None:
 def test_on_failure_steps_see_what_was_settled_and_take_the_rest_for_skipped() -> None:
     steps = (step("a"), step("b", 1), step("c", 2), step("d", 3, "a"), step("e", 4, "b.q"))
     board = Board(steps, {"a": failed(), "b": done("p")})
-    seen = seen_from_on_failure(steps, board, frozenset({"c"}))
+    seen = seen_from_on_failure(steps, board)
     assert seen["a"].kind is Kind.FAILED
     assert (seen["b"].kind, seen["b"].port) == (Kind.LEFT_BY_IT, "p")
-    assert (seen["c"], seen["d"], seen["e"]) == (OPEN, SKIPPED, SKIPPED)
+    assert (seen["c"], seen["d"], seen["e"]) == (SKIPPED, SKIPPED, SKIPPED)
     tell = Board((step("tell", 5, "a.error"), step("wait", 6, "c.settled")), outside=seen)
-    assert [run.step.id for run in tell.take_ready()] == ["tell"]
+    assert [run.step.id for run in tell.take_ready()] == ["tell", "wait"]

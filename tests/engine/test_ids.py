@@ -44,6 +44,6 @@ def test_a_hashed_id_is_128_bits_of_the_hash_of_the_json_array() -> None:
 def test_an_idempotency_key_names_the_request_and_never_the_attempt() -> None:
     assert idempotency_key("e1", "charge", (), 0) == "e1.charge.0"
     assert idempotency_key("e1", "charge", (3, 0, 12), 1) == "e1.charge.3.0.12.1"
-    assert idempotency_key("e1", "charge", (), 0, redrive=2) == "e1.charge.0.r2"
+    assert idempotency_key("e1", "charge", (), 0, redrive="r2") == "e1.charge.0.r2"
     keys = {idempotency_key("e", "s", path, ask) for path in ((), (0,), (0, 1), (1,)) for ask in (0, 1)}
     assert len(keys) == 8

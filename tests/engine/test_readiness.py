@@ -350,9 +350,6 @@ def test_replacing_the_facts_begins_again_and_keeps_what_is_in_the_air() -> None
     assert board.take_ready() == []
     board.replace({})
     assert [run.step.id for run in board.take_ready()] == ["a"]
-    board.give_back("x")
-    assert board.ready == ("x",)
-    assert [run.step.id for run in board.take_ready()] == ["x"]
 
 
 def test_a_chain_costs_as_many_answers_as_it_has_needs() -> None:

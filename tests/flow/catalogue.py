@@ -20,6 +20,7 @@ OBJECT = {"type": "object", "additionalProperties": True}
 CONDITION = {"type": "boolean", "x-place": "condition"}
 FILE = {"type": "object", "x-place": "file"}
 DURATION = {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d|w))+$", "widget": "duration"}
+PAUSE = {**DURATION, "x-maximum": "366d"}
 BY_METHOD = {
     "by": "method",
     "map": {"GET": "read", "HEAD": "read", "PUT": "idempotent", "DELETE": "idempotent", "POST": "at_least_once"},
@@ -82,8 +83,20 @@ CATALOGUE: dict[str, Any] = {
         ports=["else"],
         ports_from="cases",
     ),
+    "error": entry(
+        "trigger",
+        {"flows": {"type": "array", "items": TEXT, "x-one": True, "optional": True}},
+        hands_over=dict.fromkeys(
+            ("name", "at", "execution", "flow", "step", "code", "message", "url", "status"),
+            "",
+        ),
+        ports=[],
+    ),
     "approval": entry(
-        "control", {"ask": TEXT, "expires": DURATION}, ("ask",), ports=["approved", "rejected", "expired"]
+        "control",
+        {"ask": TEXT, "expires": PAUSE, "by": {"type": "array", "items": TEXT, "x-place": "list"}},
+        ("ask",),
+        ports=["approved", "rejected", "expired"],
     ),
     "foreach": entry(
         "control",
@@ -99,13 +112,16 @@ CATALOGUE: dict[str, Any] = {
     ),
     "repeat": entry(
         "control",
-        {"until": CONDITION, "every": DURATION, "max": WHOLE, "collect": {"type": "boolean"}},
+        {"until": CONDITION, "every": PAUSE, "max": WHOLE, "collect": {"type": "boolean"}},
         ("until",),
     ),
-    "wait": entry("control", {"for": {**DURATION, "x-maximum": "15m"}, "until": TEXT}),
-    "callback": entry("control", {}, not_built={"*": "waiting for a callback cannot be done yet"}),
+    "wait": entry("control", {"for": PAUSE, "until": TEXT}),
+    "callback": entry("control", {"expires": PAUSE, "heartbeat": PAUSE}, ports=["received", "expired"]),
     "call": entry(
-        "control", {"flow": TEXT, "inputs": ANY, "wait": {"type": "boolean"}}, ("flow",), not_built={"wait": "not yet"}
+        "control",
+        {"flow": TEXT, "inputs": ANY, "wait": {"type": "boolean"}},
+        ("flow",),
+        effect="idempotent",
     ),
     "respond": entry(
         "control", {"status": {"type": "integer", "minimum": 200, "maximum": 599}, "json": ANY, "text": TEXT}

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.errors import FlowCheckError, ParameterError
 from chalicelib.flow.check import check, refuse
 from chalicelib.flow.text import Document, read_yaml
-from tests.flow.catalogue import CATALOGUE, FLOWS, checked, document, order_intake, problems
+from tests.flow.catalogue import CATALOGUE, FLOWS, TEXT, checked, document, entry, order_intake, problems
 
 INTAKE = order_intake()
 
@@ -167,13 +167,19 @@ def test_a_node_may_be_named_as_it_once_was():
 
 
 def test_what_is_not_built_is_refused_by_name():
-    (whole,) = problems("steps:\n  a: {uses: callback}\n")
-    assert "`callback` is not built yet.  ->  Waiting for a callback cannot be done yet." in whole
-    (part,) = problems("steps:\n  a: {uses: call, with: {flow: x, wait: true}}\n")
-    assert "`wait` of `call` is not built yet." in part
-    assert problems("steps:\n  a: {uses: call, with: {flow: x}}\n") == []
-    (key,) = problems("concurrency: 3\nsteps:\n  a: {uses: set}\n")
-    assert "`concurrency` cannot be used yet.  ->  Caps and lanes are not built yet" in key
+    catalogue = {
+        "dream": entry("control", {}, not_built={"*": "dreaming cannot be done yet"}),
+        "half": entry("control", {"now": TEXT, "later": TEXT}, not_built={"later": "this cannot be done yet"}),
+    }
+
+    def said(text: str) -> list[str]:
+        return [str(problem) for problem in check(document(text), catalogue).problems]
+
+    (whole,) = said("steps:\n  a: {uses: dream}\n")
+    assert "`dream` is not built yet.  ->  Dreaming cannot be done yet." in whole
+    (part,) = said("steps:\n  a: {uses: half, with: {now: x, later: y}}\n")
+    assert "`later` of `half` is not built yet.  ->  This cannot be done yet." in part
+    assert said("steps:\n  a: {uses: half, with: {now: x}}\n") == []
 
 
 def test_what_a_node_refuses_itself_is_reported_too_where_nothing_is_left_to_evaluate():

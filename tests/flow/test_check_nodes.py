@@ -34,6 +34,13 @@ def of_trigger(body, steps=STEP, rest=""):
         ("{uses: schedule, verify: none}", "`verify` is for webhooks; nobody sends `schedule` anything."),
         ("{uses: schedule, respond: result}", "`respond` is for webhooks; nobody sends `schedule` anything."),
         ("{uses: schedule, with: {cron: '${ vars.cron }'}}", "A trigger's parameters are fixed when the flow is published: they take no expression."),
+        ("{uses: webhook, verify: none, overlap: skip}", "`overlap` is for schedules; `webhook` has no times of its own."),
+        ("{uses: manual, catch_up: last}", "`catch_up` is for schedules; `manual` has no times of its own."),
+        ("{uses: schedule, with: {every: 1h}, overlap: cancel}", '`overlap` is allow, skip or queue, not the text "cancel".'),
+        ("{uses: schedule, with: {every: 1h}, catch_up: 3}", "`catch_up` is none, last or all, not 3."),
+        ("{uses: error, with: {flows: order}}", "The trigger `t` names `order`, the flow that it stands in: it would start itself."),
+        ("{uses: error, with: {flows: [other, order]}}", "The trigger `t` names `order`, the flow that it stands in: it would start itself."),
+        ("{uses: error, respond: result}", "`respond` is for webhooks; nobody sends `error` anything."),
         ("{uses: manual, inputs: {a: 1}}", "The flow declares no input `a`."),
         ("{uses: manual, inputs: [1]}", "`inputs` is a map, or one expression that gives one."),
     ],
@@ -47,6 +54,10 @@ def test_sensible_triggers_are_taken():
         "{uses: webhook, verify: none}",
         "{uses: webhook, verify: {scheme: hmac, credential: x, header: x-sig}, dedupe: '${ trigger.body.id }', with: {method: [GET, PUT]}}",
         "{uses: schedule, with: {every: 1h}}",
+        "{uses: schedule, with: {every: 1h}, overlap: queue, catch_up: all}",
+        "{uses: schedule, with: {every: 1h}, overlap: allow, catch_up: none}",
+        "{uses: error}",
+        "{uses: error, with: {flows: other}, if: \"${ trigger.status = 'timed_out' }\"}",
         "{uses: manual}",
     ):
         assert of_trigger(body) == []
@@ -68,6 +79,7 @@ def test_a_trigger_fills_the_inputs_that_the_flow_needs():
     assert of_trigger(f"{hook}}}", rest=needed) == ["The trigger `t` does not fill the input `total`."]
     assert of_trigger("{uses: schedule}", rest=needed) == ["The trigger `t` does not fill the input `total`."]
     assert of_trigger("{uses: manual}", rest=needed) == []
+    assert of_trigger("{uses: error}", rest=needed) == ["The trigger `t` does not fill the input `total`."]
     assert of_trigger(f"{hook}, inputs: {{note: x}}}}", rest=needed) == [
         "The trigger `t` does not fill the input `total`."
     ]
@@ -108,6 +120,7 @@ def test_the_body_is_asked_of_a_trigger_that_surely_started():
         ("inputs.totl", "There is no `inputs.totl`. Did you mean `total`?"),
         ("rows.inputs", "Unknown name `rows`."),
         ("execution.started", "There is no `execution.started`. Did you mean `started_at`?"),
+        ("execution.link.s", "There is no `execution.link`. Did you mean `links`?"),
         ("inputs.total[$inputs.totel > 1][0]", "There is no `inputs.totel`. Did you mean `total`?"),
     ],
 )
@@ -145,11 +158,18 @@ def test_a_flow_that_declares_no_inputs_takes_any():
         ("{uses: switch, with: {cases: {else: '${ 1 = 1 }'}}}", "A case cannot be named `else`: that is a port with a meaning of its own."),
         ("{uses: switch, with: {cases: {Big: '${ 1 = 1 }'}}}", "`Big` cannot name a case: a case is a port."),
         ("{uses: switch, with: {cases: {big: inputs.x}}}", '`big` needs an expression; this is the text "inputs.x".'),
-        ("{uses: wait, with: {for: 20m}}", '`for` is at most 15m, not the text "20m".'),
+        ("{uses: wait, with: {for: 367d}}", '`for` is at most 366d, not the text "367d".'),
+        ("{uses: wait, timeout: 1m, with: {for: 2m}}", "`timeout` says nothing of `wait`: it is no attempt that could take too long."),
+        ("{uses: callback, timeout: 1m}", "`timeout` says nothing of `callback`: it is no attempt that could take too long."),
+        ("{uses: approval, timeout: 1m, with: {ask: x}}", "`timeout` says nothing of `approval`: it is no attempt that could take too long."),
+        ("{uses: callback, retry: {attempts: 2}}", "`retry` says nothing of `callback`: there is nothing to try again."),
+        ("{uses: callback, effect: at_most_once}", "`effect` says nothing of `callback`: it touches nothing."),
+        ("{uses: wait, run: apart, with: {for: 2m}}", "`run` says nothing of `wait`: while it waits nothing runs."),
+        ("{uses: foreach, with: {over: [1]}, steps: {b: {uses: callback, run: apart}}}", "`run` says nothing of `callback`: while it waits nothing runs."),
         ("{uses: foreach, with: {over: [1], as: steps}, steps: {b: {uses: set}}}", "`as: steps` is no name for an item."),
         ("{uses: foreach, with: {over: [1]}, steps: {b: {uses: set}, c: {uses: set}}}", "The loop `s` does not say what each turn gives: its body ends with `b` and `c`."),
         ("{uses: foreach, with: {over: [1], as: row, batch: 2}, steps: {b: {uses: set}}}", "With `batch` the items go by the name `items`."),
-        ("{uses: foreach, with: {over: [1]}, steps: {b: {uses: set, run: apart}}}", "`run: apart` is not built yet inside a loop: `s` runs in one invocation."),
+        ("{uses: foreach, with: {over: [1]}, steps: {b: {uses: set, run: apart}}}", "`run: apart` says nothing inside a loop: `s` spreads its turns by itself."),
         ("{uses: set, if: 'x ${ inputs.a }'}", "`if` needs one expression and nothing around it; this is text with expressions inside."),
         ("{uses: set, if: 5}", "`if` needs an expression; this is 5."),
     ],
@@ -247,6 +267,75 @@ def test_a_var_is_a_plain_value():
     (problem,) = problems(f"vars: {{a: ['${{ inputs.x }}']}}\n{STEP}")
     assert "The var `a` holds an expression: vars are plain values." in problem
     assert problems(f"vars: {{a: {{b: [1, '$${{x}}']}}}}\n{STEP}") == []
+
+
+def of_lane(key, rest=""):
+    text = f"{rest}concurrency: {{key: '${{ {key} }}'}}\n{STEP}"
+    found = checked(text).problems
+    assert all("concurrency" in text.splitlines()[one.line - 2] for one in found)
+    return [(one.what, one.do) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("key", "what", "do"),
+    [
+        ("steps.s.x", "`steps.s`: no step has run yet when a trigger starts the flow.", "Use `trigger`, `inputs` and `vars` here."),
+        ("errors.gone.code", "`errors.gone`: no step has run yet when a trigger starts the flow.", "Use `trigger`, `inputs` and `vars` here."),
+        ("vars.regin", "There is no `vars.regin`. Did you mean `region`?", "Names here: region."),
+        ("inputs.custmer", "There is no `inputs.custmer`. Did you mean `customer`?", "Names here: customer."),
+        ("trigger.body.id", "`trigger.body` depends on which trigger started the flow: `a` or `b`.", "Let each trigger fill `inputs` and use those, or let the step be `after` its trigger."),
+    ],
+)  # fmt: skip
+def test_the_key_of_a_lane_sees_what_starts_an_execution_and_nothing_else(key, what, do):
+    rest = (
+        "vars: {region: eu}\ninputs: {customer: {type: string, optional: true}}\n"
+        "triggers: {a: {uses: webhook, verify: none}, b: {uses: manual}}\n"
+    )
+    assert of_lane(key, rest) == [(what, do)]
+
+
+def test_the_key_of_a_lane_knows_no_execution_and_no_item():
+    for name in ("execution.id", "item", "failure.code", "customer"):
+        ((what, _),) = of_lane(name)
+        assert what == f"Unknown name `{name.partition('.')[0]}`."
+
+
+def test_a_key_from_inputs_vars_and_the_trigger_is_taken():
+    rest = "vars: {region: eu}\ninputs: {customer: {type: string}}\n"
+    assert of_lane("inputs.customer & vars.region & trigger.name", rest) == []
+    assert problems(f"concurrency: {{max: 3, key: 'c-${{ trigger.body.id }}'}}\n{STEP}") == []
+    assert problems(f"concurrency: 3\n{STEP}") == []
+
+
+def test_a_step_that_is_called_as_the_flow_s_key_is_another_thing():
+    text = "concurrency: {key: '${ inputs.a }'}\nsteps:\n  concurrency: {uses: set}\n  key: {uses: set, after: concurrency}\n"
+    assert problems(text) == []
+
+
+def test_a_cap_is_known_by_the_words_of_other_tools():
+    (problem,) = checked(f"concurrency: {{group: x, max: 2}}\n{STEP}").problems
+    assert problem.do == 'What tells executions apart stands in `key`: "${ ... }".'
+
+
+def test_what_waits_for_an_answer_may_stand_in_a_loop_and_not_below_on_failure():
+    body = "{uses: foreach, with: {over: [1]}, steps: {b: BODY}}"
+    for waiting in ("{uses: callback}", "{uses: approval, with: {ask: x}}", "{uses: wait, with: {for: 2d}}"):
+        assert problems(f"steps:\n  s: {body.replace('BODY', waiting)}\n") == []
+    assert problems(f"{STEP}on_failure:\n  w: {{uses: wait, with: {{for: 1m}}}}\n") == []
+    (problem,) = checked(f"{STEP}on_failure:\n  ask: {{uses: approval, with: {{ask: x}}}}\n").problems
+    assert problem.what == "`approval` cannot stand below `on_failure`: an execution that is ending takes no answer."
+    assert problem.do == "Let `call` start a flow that asks."
+
+
+def test_the_cure_for_a_timeout_of_a_wait_is_how_long_it_waits():
+    (problem,) = checked("steps:\n  s: {uses: approval, timeout: 1m, with: {ask: x}}\n").problems
+    assert problem.do == "Write how long it waits: with: {expires: 2d}."
+
+
+@pytest.mark.parametrize("key", ["retry: {attempts: 3}", "timeout: 1m"])
+def test_what_says_nothing_of_a_repeat_is_refused_too(key):
+    (problem,) = problems(f"steps:\n  r: {{uses: repeat, {key}, with: {{until: true}}, steps: {{a: {{uses: set}}}}}}\n")
+    assert "says nothing of a loop: each step below `r` is tried, and timed, by itself." in problem
 
 
 @pytest.mark.parametrize("key", ["retry: {attempts: 3}", "timeout: 1m"])

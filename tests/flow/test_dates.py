@@ -94,6 +94,8 @@ def test_a_zone_that_does_not_exist_is_an_error(name: str):
     ("written", "seconds"),
     [
         ("90s", 90),
+        ("500ms", 0.5),
+        ("1m 1 ms", 60.001),
         ("15m", 900),
         ("1h30m", 5400),
         ("2d", 172_800),

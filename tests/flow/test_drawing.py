@@ -55,6 +55,29 @@ def test_the_drawing_is_plain_json():
     assert [[step["id"] for step in stage] for stage in data["on_failure"]] == [["tell"]]
 
 
+def test_what_limits_its_executions_and_its_times_is_drawn():
+    steps = (
+        "steps:\n  a: {uses: http.request, with: {url: x}, retry: {attempts: 3, within: 10m}}\n  b: {uses: callback}\n"
+    )
+    triggers = (
+        "triggers:\n  t: {uses: schedule, with: {every: 1h}, overlap: skip, catch_up: last}\n"
+        "  u: {uses: error, with: {flows: [x, y]}}\n  v: {uses: error}\n"
+    )
+    drawing = draw(planned(f"concurrency: {{max: 2, key: '${{ trigger.name }}'}}\n{triggers}{steps}"))
+    assert list(to_lines(drawing))[1:] == [
+        "started by t (schedule 1h, overlap skip, catch up last)",
+        "started by u (error of x, y)",
+        "started by v (error)",
+        "at most 2 executions at once for each trigger.name",
+        "at once",
+        "  a  http.request  · up to 3 attempts within 10m (timeout, connect, 429, 5xx)",
+        "  b  callback  · ports received, expired",
+    ]
+    assert to_data(drawing)["limits"] == ["at most 2 executions at once for each trigger.name"]
+    assert draw(planned(f"concurrency: 1\n{steps}")).limits == ("at most 1 execution at once",)
+    assert draw(planned(steps)).limits == ()
+
+
 def test_every_note_is_drawn():
     lines = list(
         to_lines(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.flow.model import Alternatives, Named
+from chalicelib.flow.model import Alternatives, CapModel, Named
 from chalicelib.flow.plan import Effect, RetryPolicy
 from chalicelib.flow.reading_steps import read_model
 from tests.flow.catalogue import FLOWS, document
@@ -145,15 +145,49 @@ def test_one_id_means_one_thing_in_the_whole_file():
             '`respond` is accepted, result or step, not the text "now".',
         ),
         (
-            "triggers: {a: {uses: schedule, overlap: skip}}\n",
+            "triggers: {a: {uses: schedule, overlap: never}}\n",
             "triggers.a.overlap",
-            "`overlap: skip` cannot be used yet.",
+            '`overlap` is allow, skip or queue, not the text "never".',
         ),
         (
-            "triggers: {a: {uses: schedule, catch_up: all, overlap: allow}}\n",
+            "triggers: {a: {uses: schedule, catch_up: every, overlap: allow}}\n",
             "triggers.a.catch_up",
-            "`catch_up: all` cannot be used yet.",
+            '`catch_up` is none, last or all, not the text "every".',
         ),
+        ("concurrency: 0\n", "concurrency", "`concurrency` is a whole number from 1 to 1000, not 0."),
+        ("concurrency: 1001\n", "concurrency", "`concurrency` is a whole number from 1 to 1000, not 1001."),
+        ("concurrency: true\n", "concurrency", "`concurrency` is a whole number from 1 to 1000, not true."),
+        ("concurrency: 2.5\n", "concurrency", "`concurrency` is a whole number from 1 to 1000, not 2.5."),
+        ("concurrency: [1]\n", "concurrency", "`concurrency` is a whole number from 1 to 1000, not a list."),
+        (
+            "concurrency: '${ vars.n }'\n",
+            "concurrency",
+            '`concurrency` is a whole number from 1 to 1000, not the text "${ vars.n }".',
+        ),
+        ("concurrency: {}\n", "concurrency", "`concurrency` does not say how many executions at once."),
+        (
+            "concurrency: {max: 0, key: '${ inputs.a }'}\n",
+            "concurrency.max",
+            "`max` is a whole number from 1 to 1000, not 0.",
+        ),
+        (
+            "concurrency: {key: customer}\n",
+            "concurrency.key",
+            '`key` is an expression that tells executions apart, not the text "customer".',
+        ),
+        (
+            "concurrency: {max: 2, key: null}\n",
+            "concurrency.key",
+            "`key` is an expression that tells executions apart, not nothing.",
+        ),
+        (
+            "concurrency: {max: 2, key: ['${ inputs.a }']}\n",
+            "concurrency.key",
+            "`key` is an expression that tells executions apart, not a list.",
+        ),
+        ("deadline: 0s\n", "deadline", "`deadline` must be longer than nothing."),
+        ("deadline: 11w500000d\n", "deadline", "`deadline` must be at most 3660d."),
+        ("retention: forever\n", "retention", '`retention` is a duration, not the text "forever".'),
     ],
 )
 def test_a_mistake_in_the_flow_itself_is_named(text, where, sentence):
@@ -198,6 +232,22 @@ def test_a_mistake_in_the_flow_itself_is_named(text, where, sentence):
             "`factor` is a number from 1 to 10, not 0.5.",
         ),
         ("{uses: set, retry: {attempts: 2, first: 9s, cap: 1s}}", "retry.cap", "`cap` is shorter than `first`."),
+        (
+            "{uses: set, retry: {attempts: 2, within: 0s}}",
+            "retry.within",
+            "`within` must be longer than nothing.",
+        ),
+        (
+            "{uses: set, retry: {attempts: 2, first: 9s, within: 8s}}",
+            "retry.within",
+            "`within` is shorter than `first`: no second attempt would be made.",
+        ),
+        (
+            "{uses: set, retry: {attempts: 2, within: 500ms}}",
+            "retry.within",
+            "`within` is shorter than the first pause of 1s: no second attempt would be made.",
+        ),
+        ("{uses: set, retry: {attempts: 2, within: soon}}", "retry.within", "`within` is a duration, not the text"),
         ("{uses: set, retry: {attempts: 2, for: [tmeout]}}", "retry.for.0", 'The text "tmeout" is no kind of failure.'),
         ("{uses: set, after: 5}", "after", "`after` names steps, not 5."),
         ("{uses: set, after: a.b.c}", "after", '`after` names steps, not the text "a.b.c".'),
@@ -219,6 +269,35 @@ def test_a_mistake_in_a_step_is_named(body, where, sentence):
     ((at, what),) = found(step(body))
     assert at == f"steps.b.{where}".rstrip(".")
     assert what.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("written", "cap"),
+    [
+        ("3", CapModel(3)),
+        ("1000", CapModel(1000)),
+        ("{max: 5}", CapModel(5)),
+        ("{key: '${ inputs.a }'}", CapModel(1, "${ inputs.a }")),
+        ("{max: 2, key: 'c-${ inputs.a }'}", CapModel(2, "c-${ inputs.a }")),
+    ],
+)
+def test_a_cap_is_a_number_or_a_map_with_a_key_whose_lanes_take_one_at_a_time(written, cap):
+    model, findings = read_model(document(f"concurrency: {written}\nsteps: {{s: {{uses: set}}}}\n").data)
+    assert (model.concurrency, findings) == (cap, [])
+
+
+def test_a_retry_says_how_long_after_the_first_attempt_another_may_begin():
+    model, findings = read_model(document(step("{uses: set, retry: {attempts: 5, first: 2s, within: 10m}}")).data)
+    assert findings == []
+    retries = [one.retry for one in model.walk() if one.id == "b"]
+    assert retries == [RetryPolicy(5, 2.0, within_seconds=600.0)]
+
+
+def test_a_schedule_says_what_becomes_of_times_that_overlap_or_were_missed():
+    text = "triggers: {a: {uses: schedule, overlap: queue, catch_up: last}, b: {uses: schedule}}\n"
+    model, findings = read_model(document(f"{text}steps: {{s: {{uses: set}}}}\n").data)
+    assert findings == []
+    assert [(one.overlap, one.catch_up) for one in model.triggers] == [("queue", "last"), ("allow", "none")]
 
 
 def test_what_stands_where_a_credential_s_name_belongs_is_never_repeated():

@@ -202,6 +202,36 @@ def test_only_the_first_step_that_can_never_run_is_named_not_those_behind_it():
     assert "`c` can never run: `a` (behind `d.yes`) and `b` (behind `d.else`) exclude each other." in found[0]
 
 
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "{uses: foreach, AFTER with: {over: [1]}, steps: {b: {uses: set, with: {v: '${ steps.ask.by }'}}}}",
+        "{uses: foreach, AFTER with: {over: [1]}, steps: {b: {uses: set}}, output: '${ steps.ask.by }'}",
+        "{uses: repeat, AFTER with: {until: '${ steps.ask.by = 1 }'}, steps: {b: {uses: set}}}",
+        (
+            "{uses: foreach, AFTER with: {over: [1]}, steps: {c: {uses: repeat, with: {until: true}, steps: "
+            "{b: {uses: set, with: {v: '${ steps.ask.by }'}}}}}}"
+        ),
+    ],
+)
+def test_a_loop_whose_body_wants_the_value_of_a_step_with_several_ports_needs_a_port_too(loop):
+    text = f"steps:\n  ask: {{uses: approval, with: {{ask: x}}}}\n  each: {loop}\n"
+    (problem,) = checked(text.replace("AFTER ", "")).problems
+    assert problem.what == "`ask` can end as approved, rejected or expired."
+    assert problem.do == "Name one at the loop `each`: `after: ask.approved`; `ask.settled` if any will do."
+    assert problems(text.replace("AFTER", "after: ask.approved,")) == []
+
+
+def test_within_the_body_that_it_stands_in_it_needs_a_port_as_anywhere():
+    text = (
+        "steps:\n  each:\n    uses: foreach\n    with: {over: [1]}\n    steps:\n      ask: {uses: approval, with: {ask: x}}\n"
+        "      b: {uses: set, AFTER with: {v: '${ steps.ask.by }'}}\n    output: '${ steps.ask.by ?? null }'\n"
+    )
+    (problem,) = checked(text.replace("AFTER ", "")).problems
+    assert problem.do == "Name one: `after: ask.approved`; `ask.settled` if any will do."
+    assert problems(text.replace("AFTER", "after: ask.approved,")) == []
+
+
 def test_a_value_of_a_step_with_several_ports_needs_a_port():
     text = "steps:\n  ask: {uses: approval, with: {ask: x}}\n  b: {uses: set, with: {v: '${ steps.ask.by }'}}\n"
     (problem,) = problems(text)

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from chalicelib.flow.plan import Effect, Need, RetryPolicy
+from chalicelib.flow.plan import Concurrency, Effect, Need, RetryPolicy
 from chalicelib.flow.planning import make_plan, version_of
+from chalicelib.flow.targets import CONDITION, TEXT
 from chalicelib.flow.templates import Literal, Object, Whole, expressions
 from chalicelib.flow.text import read_yaml
 from tests.flow.catalogue import CATALOGUE, FLOWS, document, order_intake, planned
@@ -100,6 +101,81 @@ def test_the_usual_values_stand_where_nothing_is_said():
     (step,) = planned("steps:\n  a: {uses: set}\n").steps
     assert (step.timeout_seconds, step.retry, step.on_error, step.condition) == (20.0, RetryPolicy(), None, None)
     assert (step.ports, step.apart, step.body, step.name, step.credential) == (("done",), False, None, "", None)
+
+
+def test_a_repeat_asks_its_until_in_its_body_with_the_body_s_names():
+    plan = planned(
+        "steps:\n  a: {uses: set, with: {n: 3}}\n"
+        "  r:\n    uses: repeat\n"
+        '    with: {until: "${ steps.b.v = steps.a.n or last.v > round }", every: 30s, max: 5}\n'
+        '    steps: {b: {uses: set, with: {v: "${ round + (last.v ?? 0) }"}}}\n'
+        '  c: {uses: set, with: {v: "${ steps.r.v }"}}\n'
+    )
+    r = plan.by_id["r"]
+    assert r.parameters == Literal({"every": "30s", "max": 5})
+    assert r.body is not None
+    assert isinstance(r.body.until, Whole)
+    assert (r.body.until.target, r.body.until.expression.where) == (CONDITION, "with.until")
+    assert (r.body.item, r.body.last, [one.id for one in r.body.steps]) == ("", "b", ["b"])
+    # What `until` names outside wires the loop; what it names in the body does not.
+    assert (r.needs, r.mentions) == ((Need("a", "done"),), ("a",))
+    assert plan.by_id["c"].needs == (Need("r", "done"),)
+
+
+def test_an_until_without_an_expression_is_a_condition_too():
+    (r,) = planned("steps:\n  r: {uses: repeat, with: {until: true}, steps: {b: {uses: set}}}\n").steps
+    assert r.body is not None
+    assert (r.body.until, r.parameters) == (Literal(True), Literal({}))
+
+
+def test_a_foreach_has_no_until_and_keeps_the_name_of_its_item():
+    (f,) = planned("steps:\n  f: {uses: foreach, with: {over: [1], as: row}, steps: {b: {uses: set}}}\n").steps
+    assert f.body is not None
+    assert (f.body.until, f.body.item) == (None, "row")
+
+
+def test_a_cap_becomes_how_many_and_the_key_of_a_lane():
+    step = "steps:\n  a: {uses: set}\n"
+    assert planned(step).concurrency is None
+    assert planned(f"concurrency: 3\n{step}").concurrency == Concurrency(3)
+    assert planned(f"concurrency: {{max: 2}}\n{step}").concurrency == Concurrency(2)
+    lanes = planned(f'concurrency: {{key: "${{ inputs.customer }}"}}\n{step}').concurrency
+    assert lanes is not None
+    assert lanes.most == 1
+    assert isinstance(lanes.key, Whole)
+    assert (lanes.key.target, lanes.key.expression.path) == (TEXT, ("inputs", "customer"))
+    mixed = planned(f'concurrency: {{max: 4, key: "${{ vars.a }}-${{ trigger.name }}"}}\nvars: {{a: x}}\n{step}')
+    assert mixed.concurrency is not None
+    assert mixed.concurrency.most == 4
+    assert mixed.concurrency.key is not None
+    assert [one.text.strip() for one in expressions(mixed.concurrency.key)] == ["vars.a", "trigger.name"]
+
+
+def test_what_a_flow_says_of_itself_and_its_schedules_stands_in_its_plan():
+    plan = planned(
+        "deadline: 1h\nretention: 30d\ndurability: every\n"
+        "triggers: {t: {uses: schedule, with: {every: 1h}, overlap: queue, catch_up: all}}\n"
+        "steps:\n  a: {uses: http.request, retry: {attempts: 3, within: 10m}, with: {url: x}}\n"
+    )
+    assert (plan.deadline_seconds, plan.retention_seconds, plan.durability) == (3600.0, 2_592_000.0, "every")
+    assert (plan.triggers["t"].overlap, plan.triggers["t"].catch_up) == ("queue", "all")
+    assert plan.by_id["a"].retry.within_seconds == 600.0
+
+
+def test_the_plan_names_the_steps_whose_links_are_asked_for_and_waits_for_none_of_them():
+    plan = planned(
+        "steps:\n  z: {uses: callback}\n"
+        "  tell: {uses: set, with: {at: \"${ execution.links.ask } ${ 'execution.links.other' }\"}}\n"
+        "  ask: {uses: approval, after: tell, with: {ask: ok?}}\n"
+        "  other: {uses: callback}\n"
+        "  each:\n    uses: foreach\n    with: {over: [1]}\n    steps:\n"
+        '      inner: {uses: callback}\n      send: {uses: set, with: {v: "${ [item][$ = $execution.links.inner][0] }"}}\n'
+        "    output: 1\n"
+    )
+    assert plan.linked == ("ask", "inner")
+    assert plan.by_id["tell"].needs == plan.by_id["send"].needs == ()
+    assert plan.by_id["tell"].mentions == ()
+    assert plan.by_id["ask"].needs == (Need("tell", "done"),)
 
 
 def test_what_stands_in_for_a_failure_is_a_template():

@@ -65,13 +65,13 @@ def test_no_module_has_a_name_that_says_nothing(word):
 
 ONLY_THERE = {
     "httpx": {"chalicelib/cli"},
-    "aiohttp": {"chalicelib/adapters/http", "tools/bench"},
+    "aiohttp": {"chalicelib/adapters/http", "tools/bench", "tools/load", "tools/kill", "tools/soak"},
     "h11": {"chalicelib/adapters/http"},
     "chalice": {"app.py", "infra", "tools/bench"},
     "boto3": {"infra", "chalicelib/cli", "tools"},
     "botocore": {"infra", "chalicelib/cli", "tools"},
     "jsonatapy": {"chalicelib/flow/expressions.py"},
-    "sqlite3": {"chalicelib/adapters/sqlite", "tools/bench"},
+    "sqlite3": {"chalicelib/adapters/sqlite", "tools/bench", "tools/soak"},
     "starlette": {"chalicelib/local", "tools"},
     "uvicorn": {"chalicelib/local", "chalicelib/cli", "tools"},
     "typer": {"chalicelib/cli"},

@@ -5,9 +5,15 @@ import hashlib
 import hmac
 import json
 import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from chalicelib.engine.records import Birth, RecordKey
+from chalicelib.engine.writes import Applied, Commit
+from chalicelib.errors import StoreError
+from chalicelib.ports import Link
 from tests.infra.here import fresh_names, on, provision, session
 from tools.aws_local_world import gateway_event
 
@@ -33,6 +39,16 @@ steps:
       json: {text: "${ steps.greeting.text }"}
 output: {text: "${ steps.greeting.text }"}
 """
+
+
+SCHEDULED = {
+    "version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "account": "1",
+    "time": "2026-11-20T06:00:00Z", "region": "eu-central-1", "resources": [], "detail": {},
+}  # fmt: skip
+
+
+async def itself(house):
+    return house
 
 
 class Context:
@@ -62,26 +78,40 @@ class Front:
             "POST", path, body, **{"x-hub-signature-256": signature, "x-github-delivery": delivery, **headers}
         )
 
-    def messages(self):
+    def messages(self, queue=None):
         queues = session().client("sqs")
-        url = queues.get_queue_url(QueueName=self.names.queue)["QueueUrl"]
+        url = queues.get_queue_url(QueueName=queue or self.names.queue)["QueueUrl"]
         found = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]).get("Messages", [])
         for each in found:
             queues.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
         return found
 
     def work(self, messages):
-        records = [
-            {
-                "messageId": each["MessageId"],
-                "receiptHandle": each["ReceiptHandle"],
-                "body": each["Body"],
-                "attributes": {"ApproximateReceiveCount": "1"},
-                "eventSource": "aws:sqs",
-            }
-            for each in messages
+        return self.module.worker(delivered(messages), Context())
+
+    def bury(self, *bodies):
+        messages = [
+            {"MessageId": f"m{number}", "ReceiptHandle": f"h{number}", "Body": body}
+            for number, body in enumerate(bodies)
         ]
-        return self.module.worker({"Records": records}, Context())
+        return self.module.dead(delivered(messages, "11"), Context())
+
+    def shown(self, execution):
+        return json.loads(self.ask_as_admin("GET", f"/api/v1/executions/{execution}")[2])
+
+
+def delivered(messages, count="1"):
+    records = [
+        {
+            "messageId": each["MessageId"],
+            "receiptHandle": each["ReceiptHandle"],
+            "body": each["Body"],
+            "attributes": {"ApproximateReceiveCount": count},
+            "eventSource": "aws:sqs",
+        }
+        for each in messages
+    ]
+    return {"Records": records}
 
 
 @pytest.fixture(scope="module")
@@ -166,28 +196,63 @@ def test_a_message_that_is_none_of_ours_is_the_one_that_comes_again(front):
     queues.purge_queue(QueueUrl=url)
 
 
-def test_a_schedules_moment_starts_one_execution_however_often_it_comes(front):
-    moment = {"tenant": "main", "flow": "greet", "trigger": "night", "at": "2026-11-20T03:00:00Z"}
-    first = front.module.tick(moment, Context())["execution"]
-    assert front.module.tick(moment, Context())["execution"] == first
-    assert front.module.tick({**moment, "at": "2026-11-21T03:00:00Z"}, Context())["execution"] != first
+class Then:
+    """The clock of a moment that is past."""
+
+    def __init__(self, time):
+        self.time = time
+
+    def now(self):
+        return self.time
+
+    async def sleep(self, seconds):
+        raise AssertionError("nobody sleeps here")
+
+
+@pytest.fixture
+def tick(front):
+    """Says that it was three o'clock in the night, so many days ago: what the function answers."""
+    house = front.module.bridge.run(itself)
+    tools = house.tools
+    three = datetime.now(UTC).replace(hour=3, minute=0, second=0, microsecond=0)
+
+    async def publish_long_ago(house):
+        live = await house.versions.live("main", "greet")
+        published = int((three - timedelta(days=9)).timestamp() * 1000)
+        assert await house.versions.set_live(replace(live, published=published, since=0, rev=live.rev + 1))
+
+    front.module.bridge.run(publish_long_ago)
+
+    def come(days, trigger="night"):
+        at = three - timedelta(days=days)
+        house.tools = replace(tools, clock=Then(at + timedelta(seconds=20)))
+        event = {"tenant": "main", "flow": "greet", "trigger": trigger, "at": f"{at:%Y-%m-%dT%H:%M:%SZ}"}
+        return front.module.tick(event, Context())
+
+    yield come
+    house.tools = tools
+
+
+def test_a_schedules_moment_starts_one_execution_however_often_it_comes(front, tick):
+    first = tick(1)["execution"]
+    assert first is not None
+    assert tick(1)["execution"] == first
+    assert tick(2)["execution"] not in {first, None}
     messages = front.messages()
     assert front.work(messages) == {"batchItemFailures": []}
     listed = json.loads(front.ask_as_admin("GET", "/api/v1/executions?flow=greet")[2])
     assert [each["id"] for each in listed["items"]].count(first) == 1
 
 
-def test_a_moment_that_can_never_start_anything_is_logged_and_does_not_come_again(front, caplog):
-    moment = {"tenant": "main", "flow": "greet", "trigger": "gone", "at": "2026-11-20T03:00:00Z"}
-    assert front.module.tick(moment, Context()) == {"execution": None}
+def test_a_moment_that_can_never_start_anything_is_logged_and_does_not_come_again(tick, caplog):
+    assert tick(1, "gone") == {"execution": None}
     assert "no schedule `gone`" in caplog.text
 
 
-def test_a_moment_of_a_disabled_flow_starts_nothing(front):
+def test_a_moment_of_a_disabled_flow_starts_nothing(front, tick):
     front.ask_as_admin("POST", "/api/v1/flows/greet/disable")
-    moment = {"tenant": "main", "flow": "greet", "trigger": "night", "at": "2026-11-22T03:00:00Z"}
     try:
-        assert front.module.tick(moment, Context()) == {"execution": None}
+        assert tick(3) == {"execution": None}
     finally:
         front.ask_as_admin("POST", "/api/v1/flows/greet/enable")
     assert front.messages() == []
@@ -199,14 +264,96 @@ def test_publishing_made_the_flows_schedule(front):
     assert len(found) == 1
 
 
-def test_a_schedule_that_aws_cannot_say_is_refused_before_anything_is_stored(front):
-    flow = FLOW.replace('cron: "0 3 * * *"', "every: 90s")
-    before = front.ask_as_admin("GET", "/api/v1/flows/greet")[2]
-    for query in ("", "?dry_run=true"):
-        status, _, body = front.ask_as_admin("PUT", f"/api/v1/flows/greet{query}", flow.encode(), "application/yaml")
-        assert status == 422, body
-        assert "triggers.night" in json.loads(body)["detail"]
-    assert front.ask_as_admin("GET", "/api/v1/flows/greet")[2] == before
+def test_a_schedule_that_scheduler_has_no_words_for_is_planned_all_the_same(front):
+    flow = FLOW.replace('cron: "0 3 * * *"', "every: 7m")
+    status, _, body = front.ask_as_admin("PUT", "/api/v1/flows/greet", flow.encode(), "application/yaml")
+    try:
+        assert status == 200, body
+        scheduler = session().client("scheduler")
+        (found,) = scheduler.list_schedules(GroupName=front.names.schedule_group)["Schedules"]
+        schedule = scheduler.get_schedule(GroupName=front.names.schedule_group, Name=found["Name"])
+        assert schedule["ScheduleExpression"] == "cron(* * * * ? *)"
+    finally:
+        front.ask_as_admin("PUT", "/api/v1/flows/greet", FLOW.encode(), "application/yaml")
+
+
+def test_a_dead_letter_becomes_a_failure_that_people_see(front):
+    _, _, body = front.hook("/hooks/greet/hook", b"{}", "d-dead", **{"content-type": "application/json"})
+    (message,) = front.messages()
+    assert front.bury(message["Body"]) == {"batchItemFailures": []}
+    shown = front.shown(json.loads(body)["execution"])
+    assert shown["status"] == "failed"
+    assert "dead_letter" in json.dumps(shown)
+    assert front.bury(message["Body"]) == {"batchItemFailures": []}, "a second time there is nothing to do"
+
+
+def test_a_dead_letter_that_is_none_of_ours_is_set_aside_and_no_word_of_it_is_logged(front, caplog):
+    bodies = ["a secret that somebody sent", '{"v": 99, "kind": "secret"}']
+    assert front.bury(*bodies) == {"batchItemFailures": []}
+    assert sorted(each["Body"] for each in front.messages(front.names.unreadable)) == sorted(bodies)
+    assert hashlib.sha256(bodies[0].encode()).hexdigest()[:16] in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_dead_letter_that_cannot_be_dealt_with_now_is_the_one_that_comes_again(front, caplog, monkeypatch):
+    _, _, body = front.hook("/hooks/greet/hook", b"{}", "d-again", **{"content-type": "application/json"})
+    (message,) = front.messages()
+    execution = json.loads(body)["execution"]
+    house = front.module.bridge.run(itself)
+
+    class Facts:
+        """A table that does not know one execution for a moment."""
+
+        async def read(self, key):
+            if key.execution == execution:
+                raise StoreError("The table is throttled.")
+            return await house.tools.facts.read(key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house, "tools", replace(house.tools, facts=Facts()))
+        assert front.bury("garbage", message["Body"]) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+    assert "The table is throttled." in caplog.text
+    front.messages(front.names.unreadable)
+    assert front.bury(message["Body"]) == {"batchItemFailures": []}
+    assert front.shown(execution)["status"] == "failed"
+
+
+def test_the_sweeper_sends_for_what_is_due_and_for_nothing_else(front):
+    version = json.loads(front.ask_as_admin("GET", "/api/v1/flows/greet")[2])["version"]
+    house = front.module.bridge.run(itself)
+    now = int(front.module.clock.now().timestamp() * 1000)
+
+    def make(name, next_check):
+        key = RecordKey("main", name * 26)
+        birth = Birth("greet", version, "hook", now, "i0", "h")
+        given = json.dumps({"trigger": {"query": {}}, "inputs": {"who": name}})
+        write = Commit(key, 0, now, birth=birth, inline={"i0": given}, next_check=next_check)
+        assert isinstance(front.module.bridge.run(lambda here: here.tools.facts.write(write)), Applied)
+
+    make("1", now - 5)
+    make("2", now + 600_000)
+    assert front.module.sweep(SCHEDULED, Context())["looked_at"] >= 1
+    assert house.tools.links is not None
+    messages = front.messages()
+    assert [json.loads(each["Body"])["execution"] for each in messages] == ["1" * 26]
+    assert front.work(messages) == {"batchItemFailures": []}
+    assert front.shown("1" * 26)["output"] == {"text": "Hello 1"}
+    assert front.shown("2" * 26)["status"] == "running"
+    assert front.module.sweep(SCHEDULED, Context()) == {"looked_at": 0}
+
+
+def test_links_are_of_this_deployment_and_their_key_is_kept_in_its_settings(front):
+    link = Link("main", "1" * 26, "", "ask", ())
+
+    async def made(house):
+        address = await house.tools.links.address("approval", link)
+        assert await house.tools.links.read(address.rpartition("/")[2]) == link
+        return address
+
+    address = front.module.bridge.run(made)
+    assert address.startswith("https://penstock.example/live/approvals/")
+    front.module.bridge.close()  # another process of the same function
+    assert front.module.bridge.run(made) == address
 
 
 def test_a_deployment_without_its_settings_answers_with_a_problem(aws_url):

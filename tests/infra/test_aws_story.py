@@ -26,12 +26,15 @@ def test_a_deployments_life_from_nothing_to_nothing(record_property):
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     proved = [line for line in done.stdout.splitlines() if line.startswith("  ok  ")]
     for wanted in (
-        "the queue's mapping has ReportBatchItemFailures",
+        "both queues' mappings have ReportBatchItemFailures",
         "the deployed zip accepts it",
         "it is finished in the table",
         "each step was carried out once, the join too",
         "the same moment twice is one execution",
-        "the gateway, the functions and the mapping are the same",
+        "the gateway, the functions and the mappings are the same",
+        "then it sends for the execution",
+        "a start that is a dead letter is an execution that failed",
+        "what nobody can read is set aside, as it came",
         "no event source mapping is left",
     ):
         assert f"  ok  {wanted}" in proved

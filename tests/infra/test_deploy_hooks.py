@@ -38,8 +38,13 @@ def test_the_worker_gets_credentials_and_no_key():
     }
 
 
-def test_tick_gets_no_secret_at_all():
-    assert set(given("penstock-dev-tick")) == {"PENSTOCK_ACCOUNT", "PENSTOCK_ALLOW_PRIVATE"}
+def test_who_buries_dead_letters_runs_steps_as_the_worker_does():
+    assert given("penstock-dev-dead") == given("penstock-dev-worker")
+
+
+@pytest.mark.parametrize("function", ["tick", "sweep"])
+def test_who_runs_no_step_gets_no_secret_at_all(function):
+    assert set(given(f"penstock-dev-{function}")) == {"PENSTOCK_ACCOUNT", "PENSTOCK_ALLOW_PRIVATE"}
 
 
 def test_what_is_not_named_again_stays_as_it_was():

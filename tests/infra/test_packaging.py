@@ -96,17 +96,21 @@ def test_what_dataclasses_compile_is_packaged(package):
     assert FILE in names
 
 
-def test_the_functions_are_three_with_a_policy_and_a_size_each(package):
+def test_the_functions_are_five_with_a_policy_and_a_size_each(package):
     sam, _, _ = package
     functions = {
         name: each["Properties"]
         for name, each in sam["Resources"].items()
         if each["Type"] == "AWS::Serverless::Function"
     }
-    assert {each["Handler"] for each in functions.values()} == {"app.app", "app.worker", "app.tick"}
+    names = ("app", "worker", "tick", "dead", "sweep")
+    assert {each["Handler"] for each in functions.values()} == {f"app.{name}" for name in names}
     by_handler = {each["Handler"]: each for each in functions.values()}
     assert by_handler["app.worker"]["Timeout"] == 300
     assert by_handler["app.app"]["Timeout"] == 29
+    assert by_handler["app.dead"]["Timeout"] == 300
+    (rule,) = by_handler["app.sweep"]["Events"].values()
+    assert (rule["Type"], rule["Properties"]["Schedule"]) == ("Schedule", "rate(1 minute)")
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     assert {each["Runtime"] for each in functions.values()} == {version}
     machine = vendor.target_of({}).machine

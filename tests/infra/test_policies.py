@@ -22,14 +22,27 @@ WANTED = {
     },
     "worker": {
         *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
-        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        *("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
         *("sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"),
         *("sqs:GetQueueAttributes", "s3:GetObject", "s3:PutObject", "s3:ListBucket", "kms:Decrypt"),
         "kms:GenerateDataKey",
     },
     "tick": {
-        *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "dynamodb:GetItem", "sqs:SendMessage"),
+        *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
+        *("dynamodb:GetItem", "dynamodb:UpdateItem", "sqs:SendMessage"),
         *("s3:GetObject", "s3:PutObject", "s3:ListBucket", "kms:Decrypt", "kms:GenerateDataKey"),
+    },
+    # As the worker: it runs the steps of an execution's `on_failure`.
+    "dead": {
+        *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
+        *("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"),
+        *("sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+        *("s3:GetObject", "s3:PutObject", "s3:ListBucket", "kms:Decrypt", "kms:GenerateDataKey"),
+    },
+    "sweep": {
+        *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
+        *("dynamodb:Query", "dynamodb:GetItem", "dynamodb:UpdateItem", "sqs:SendMessage"),
+        *("s3:GetObject", "s3:ListBucket", "kms:Decrypt"),
     },
 }
 
@@ -81,6 +94,23 @@ def test_a_function_writes_its_own_logs_alone(function):
 def test_the_schedules_role_can_be_passed_to_the_scheduler_alone():
     (passing,) = [each for each in statements("api") if "iam:PassRole" in as_list(each["Action"])]
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+
+
+def test_the_sweeper_asks_the_index_of_what_is_due_and_no_other():
+    resources = [each["Resource"] for each in statements("sweep") if "dynamodb:Query" in as_list(each["Action"])]
+    assert resources == ["arn:aws:dynamodb:*:*:table/penstock-dev-state/index/due"]
+
+
+def test_only_those_who_deal_with_a_queue_may_take_messages_from_it():
+    takers = {
+        (function, resource)
+        for function in FUNCTIONS
+        for each in statements(function)
+        if "sqs:ReceiveMessage" in as_list(each["Action"])
+        for resource in as_list(each["Resource"])
+    }
+    queue = "arn:aws:sqs:*:*:penstock-dev-jobs"
+    assert takers == {("worker", queue), ("dead", f"{queue}-dead")}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

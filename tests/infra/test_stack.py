@@ -53,6 +53,7 @@ def test_everything_is_called_as_the_code_expects(resources):
     assert named(by_id["State"]["TableName"]) == NAMES.table
     assert named(by_id["Jobs"]["QueueName"]) == NAMES.queue
     assert named(by_id["DeadJobs"]["QueueName"]) == NAMES.dead_letters
+    assert named(by_id["UnreadableJobs"]["QueueName"]) == NAMES.unreadable
     assert named(by_id["Blobs"]["BucketName"]) == NAMES.bucket
     assert named(by_id["KeyAlias"]["AliasName"]) == NAMES.key_alias
     assert NAMES.schedule_role.endswith(f":role/{named(by_id['Schedules']['RoleName'])}")
@@ -99,6 +100,16 @@ def test_what_breaks_off_in_the_bucket_is_tidied_up_and_blobs_are_kept(resources
     (rule,) = properties(resources, "AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
     assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
     assert "ExpirationInDays" not in rule, "a blob may be named again on its last day"
+
+
+def test_a_dead_letter_is_hidden_for_longer_than_its_burial_may_take(resources):
+    """Lambda refuses a mapping where it is not."""
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    timeout = config["stages"]["dev"]["lambda_functions"]["dead"]["lambda_timeout"]
+    assert resources["DeadJobs"]["Properties"]["VisibilityTimeout"] >= timeout + 60
+    kept = {resources[name]["Properties"]["MessageRetentionPeriod"] for name in ("Jobs", "DeadJobs", "UnreadableJobs")}
+    assert kept == {1_209_600}, "fourteen days, the longest there is"
+    assert "RedrivePolicy" not in resources["DeadJobs"]["Properties"]
 
 
 def test_a_message_is_hidden_for_longer_than_the_worker_may_take(resources):

@@ -60,6 +60,23 @@ def test_what_is_there_is_never_written_again(project):
     assert missing_files(project, "prod") == {}
 
 
+def test_a_stage_from_before_there_was_a_function_gets_what_it_needs_and_keeps_its_own(project):
+    for path, text in missing_files(project, "prod").items():
+        (project / path).write_text(text)
+    config = json.loads((project / CONFIG).read_text())
+    functions = config["stages"]["prod"]["lambda_functions"]
+    del functions["dead"], functions["sweep"]
+    functions["worker"]["lambda_timeout"] = 400
+    (project / CONFIG).write_text(json.dumps(config))
+    (project / policy_path("sweep", "prod")).unlink()
+    found = missing_files(project, "prod")
+    assert set(found) == {CONFIG, policy_path("sweep", "prod")}
+    made = json.loads(found[CONFIG])["stages"]["prod"]["lambda_functions"]
+    assert made["sweep"] == {"iam_policy_file": "policy-sweep-prod.json", "lambda_timeout": 60}
+    assert made["dead"]["iam_policy_file"] == "policy-dead-prod.json"
+    assert made["worker"]["lambda_timeout"] == 400
+
+
 def test_nothing_secret_and_no_architecture_stands_in_the_committed_file():
     text = (ROOT / CONFIG).read_text()
     assert "CREDENTIAL" not in text
@@ -91,4 +108,5 @@ def test_the_worker_is_over_before_its_function_is():
     config = json.loads((ROOT / ".chalice/config.json").read_text())
     timeout = config["stages"]["dev"]["lambda_functions"]["worker"]["lambda_timeout"]
     assert timeout > INVOCATION_SECONDS
+    assert config["stages"]["dev"]["lambda_functions"]["dead"]["lambda_timeout"] == timeout
     assert LONGEST_TIMEOUT.total_seconds() <= INVOCATION_SECONDS - MARGIN_SECONDS, "every attempt fits into one"

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.kit.cron import Schedule, next_time, parse_cron, previous_time, schedule_of
+from chalicelib.kit.cron import (
+    Schedule,
+    ever_fires,
+    first_of_two,
+    next_time,
+    parse_cron,
+    previous_time,
+    schedule_of,
+)
 
 BERLIN = "Europe/Berlin"
 
@@ -88,6 +96,37 @@ def test_days_and_weekdays_that_are_both_restricted_mean_either() -> None:
 def test_what_is_no_cron_or_never_fires_is_refused(cron: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse_cron(cron)
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "fires"),
+    [
+        ("30 2 25-31 3 */7", BERLIN, False),  # the last Sunday in March, at a time that it does not have
+        ("30 2 25-31 3 */7", "UTC", True),
+        ("30 3 25-31 3 */7", BERLIN, True),
+        ("30 2 25-31 3 */7", "America/New_York", True),
+        ("0 0 29 2 *", BERLIN, True),
+    ],
+)
+def test_a_cron_that_names_only_times_that_clocks_leave_out_never_fires(cron: str, zone: str, fires: bool) -> None:
+    assert ever_fires(parse_cron(cron), zone) is fires
+
+
+@pytest.mark.parametrize(
+    ("cron", "moment", "first"),
+    [
+        ("30 2 * * *", "2026-10-25T01:30", "2026-10-25T00:30"),
+        ("30 2 * * *", "2026-10-25T00:30", "2026-10-25T00:30"),
+        ("30 2 * * *", "2026-10-26T01:30", "2026-10-26T01:30"),
+        ("30 * * * *", "2026-10-25T01:30", "2026-10-25T01:30"),
+    ],
+)
+def test_of_a_time_that_comes_twice_the_first_is_meant(cron: str, moment: str, first: str) -> None:
+    assert first_of_two(parse_cron(cron), at(moment), BERLIN) == at(first)
+
+
+def test_an_interval_has_no_times_that_come_twice() -> None:
+    assert first_of_two(timedelta(hours=1), at("2026-10-25T01:30"), BERLIN) == at("2026-10-25T01:30")
 
 
 def test_29_february_is_found_across_the_year_2100() -> None:

@@ -1,12 +1,15 @@
 """User schedules: which moments fire, with what, and what does not disturb them. The clock is moved by hand."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from chalicelib import catalogue
+from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.errors import NotFoundError, StoreError
 from chalicelib.flow.check import check
 from chalicelib.flow.plan import Plan
@@ -14,6 +17,8 @@ from chalicelib.flow.planning import make_plan
 from chalicelib.flow.text import read_yaml
 from chalicelib.local.schedules import TimerHeap
 from chalicelib.ports import Entered, Knock, Live
+from chalicelib.worker.budget import to_milliseconds
+from chalicelib.worker.ticks import Ticks
 
 START = datetime(2026, 11, 20, 6, 58, 30, tzinfo=UTC)
 
@@ -55,11 +60,15 @@ class World:
         self.knocks: list[Knock] = []
         self.published: dict[str, tuple[Live, Plan]] = {}
         self.refusals: list[Exception] = []
+        self.holds: dict[str, asyncio.Event] = {}
+        self.facts = MemoryFacts()
 
     async def enter(self, knock: Knock) -> Entered:
         self.knocks.append(knock)
         if self.refusals:
             raise self.refusals.pop(0)
+        if knock.plan.flow in self.holds:
+            await self.holds[knock.plan.flow].wait()
         return Entered("0" * 26, is_new=True)
 
     async def live(self, tenant: str, flow: str) -> Live | None:
@@ -77,13 +86,17 @@ class World:
         """Who knocked, and for which moment, as the flow sees it."""
         return [(knock.plan.flow, str((knock.document or {})["at"])) for knock in self.knocks]
 
+    def times(self) -> list[str]:
+        """The same, where there is one flow, and one day."""
+        return [at[11:19] for _, at in self.told()]
 
-def plan_of(flow: str, schedule: str, zone: str = "UTC") -> Plan:
+
+def plan_of(flow: str, schedule: str, zone: str = "UTC", policies: str = "") -> Plan:
     text = f"""
 flow: {flow}
 timezone: {zone}
 triggers:
-  clock: {{uses: schedule, with: {schedule}}}
+  clock: {{uses: schedule, with: {schedule}{policies}}}
 steps:
   a: {{uses: set, with: {{x: 1}}}}
 """
@@ -97,26 +110,51 @@ class Stage:
 
     def __init__(self) -> None:
         self.clock, self.world = HandClock(), World()
-        self.heap = TimerHeap(self.world, self.world, self.clock)
+        self.heap = self._new()
         self._task: asyncio.Task[None] | None = None
 
-    async def publish(self, flow: str, schedule: str, *, enabled: bool = True, zone: str = "UTC") -> None:
-        plan = plan_of(flow, schedule, zone)
-        live = Live("main", flow, plan.version, enabled=enabled, published=0, rev=1)
+    def _new(self) -> TimerHeap:
+        world = self.world
+        return TimerHeap(Ticks(world, world, world.facts, self.clock), self.clock)
+
+    async def publish(
+        self, flow: str, schedule: str, *, enabled: bool = True, zone: str = "UTC", policies: str = ""
+    ) -> None:
+        """A new version's publishing, or, where it is the same, its switch."""
+        plan = plan_of(flow, schedule, zone, policies)
+        known = self.world.published[flow][0] if flow in self.world.published else None
+        now = to_milliseconds(self.clock.now())
+        live = Live("main", flow, plan.version, enabled=enabled, published=now, rev=1)
+        if known is not None and known.version == plan.version:
+            since = now if enabled and not known.enabled else known.since
+            live = replace(known, enabled=enabled, since=since)
+        if known is not None:
+            live = replace(live, rev=known.rev + 1)
         self.world.published[flow] = (live, plan)
         await self.heap.replace(live, plan)
         await settle()
 
-    async def __aenter__(self) -> "Stage":
-        self._task = asyncio.create_task(self.heap.fire())
-        await settle()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
+    async def stop(self) -> None:
+        """The server goes down."""
         assert self._task is not None
         assert not self._task.done(), "the heap has stopped firing"
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+
+    async def start(self) -> None:
+        """A server comes up, and plans what is published."""
+        self.heap = self._new()
+        for live, plan in self.world.published.values():
+            await self.heap.replace(live, plan)
+        self._task = asyncio.create_task(self.heap.fire())
+        await settle()
+
+    async def __aenter__(self) -> "Stage":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
 
 
 def test_each_planned_moment_fires_once_with_its_time_and_the_one_before():
@@ -178,7 +216,7 @@ def test_a_disabled_flow_has_no_moments_until_it_is_enabled():
             await stage.clock.pass_on(minutes=10)
             assert stage.world.told() == []
             await stage.publish("tick", '{every: "5m"}')
-            await stage.clock.pass_on(minutes=5)
+            await stage.clock.pass_on(minutes=2)
             assert stage.world.told() == [("tick", "2026-11-20T07:10:00.000Z")]
 
     asyncio.run(scene())
@@ -195,14 +233,148 @@ def test_a_new_earlier_moment_wakes_the_sleeper():
     asyncio.run(scene())
 
 
-def test_a_machine_that_slept_makes_up_for_one_moment_and_not_for_all():
+def test_a_machine_that_slept_through_moments_starts_only_what_is_still_in_time():
     async def scene() -> None:
         async with Stage() as stage:
             await stage.publish("tick", '{every: "5m"}')
             await stage.clock.pass_on(hours=3, minutes=2)
-            assert stage.world.told() == [("tick", "2026-11-20T07:00:00.000Z")]
+            assert stage.world.told() == [("tick", "2026-11-20T10:00:00.000Z")]
             await stage.clock.pass_on(minutes=5)
             assert stage.world.told()[1:] == [("tick", "2026-11-20T10:05:00.000Z")]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("policy", "made_up_for"),
+    [
+        ("", []),
+        (", catch_up: none", []),
+        (", catch_up: last", ["09:00:00"]),
+        (", catch_up: all", ["08:00:00", "09:00:00"]),
+    ],
+)
+def test_a_server_that_was_down_makes_up_for_what_the_policy_says(policy, made_up_for, caplog):
+    async def scene() -> None:
+        async with Stage() as stage:
+            await stage.publish("tick", '{every: "1h"}', policies=policy)
+            await stage.clock.pass_on(minutes=2)
+            await stage.stop()
+            await stage.clock.pass_on(hours=2, minutes=30)
+            await stage.start()
+            assert stage.world.times() == ["07:00:00", *made_up_for]
+            await stage.stop()
+            await stage.start()
+            assert stage.world.times() == ["07:00:00", *made_up_for], "once"
+            await stage.clock.pass_on(minutes=30)
+            assert stage.world.times()[-1] == "10:00:00"
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(scene())
+    assert ("1 moments were missed" in caplog.text) is ("last" in policy)
+
+
+def test_a_server_that_comes_up_soon_enough_starts_what_came_meanwhile_and_nothing_twice():
+    async def scene() -> None:
+        async with Stage() as stage:
+            await stage.publish("tick", '{every: "5m"}')
+            await stage.clock.pass_on(minutes=1)
+            await stage.stop()
+            await stage.clock.pass_on(minutes=2)
+            await stage.start()
+            assert stage.world.times() == ["07:00:00"]
+            await stage.stop()
+            await stage.start()
+            assert {knock.key for knock in stage.world.knocks} == {"2026-11-20T07:00:00.000Z"}, "the same one again"
+
+    asyncio.run(scene())
+
+
+def test_what_was_planned_before_a_flow_was_enabled_again_does_not_fire():
+    async def scene() -> None:
+        async with Stage() as stage:
+            await stage.publish("tick", '{every: "5m"}', enabled=False)
+            await stage.clock.pass_on(minutes=3)
+            await stage.publish("tick", '{every: "5m"}')
+            assert stage.world.told() == []
+            await stage.stop()
+            await stage.start()
+            assert stage.world.told() == [], "nor after a restart"
+
+    asyncio.run(scene())
+
+
+def test_the_same_version_again_disturbs_nothing_that_is_due():
+    async def scene() -> None:
+        async with Stage() as stage:
+            await stage.publish("tick", '{every: "5m"}')
+            stage.clock.time += timedelta(minutes=2)
+            await stage.publish("tick", '{every: "5m"}')
+            await stage.clock.pass_on(seconds=0)
+            assert stage.world.times() == ["07:00:00"]
+            await stage.publish("tick", '{every: "5m"}')
+            assert stage.world.times() == ["07:00:00"], "nor does it fire again"
+
+    asyncio.run(scene())
+
+
+def test_an_older_pointer_that_is_told_of_late_changes_nothing():
+    async def scene() -> None:
+        async with Stage() as stage:
+            await stage.publish("tick", '{every: "5m"}')
+            old = stage.world.published["tick"]
+            await stage.publish("tick", '{cron: "2 7 * * *"}')
+            await stage.heap.replace(*old)
+            assert [at.minute for _, _, at in stage.heap.upcoming()] == [2]
+
+    asyncio.run(scene())
+
+
+def test_a_moment_that_met_trouble_is_tried_again_while_it_is_in_time():
+    async def scene() -> None:
+        async with Stage() as stage:
+            stage.world.refusals += [StoreError("the disk is full")] * 3
+            await stage.publish("tick", '{cron: "0 7 * * *"}')
+            await stage.clock.pass_on(seconds=90)
+            for seconds in (1, 2, 4):
+                await stage.clock.pass_on(seconds=seconds)
+            assert stage.world.times() == ["07:00:00"] * 4
+            assert [at.day for _, _, at in stage.heap.upcoming()] == [21]
+            await stage.clock.pass_on(minutes=1)
+            assert len(stage.world.knocks) == 4
+
+    asyncio.run(scene())
+
+
+def test_one_that_takes_long_makes_no_other_late():
+    async def scene() -> None:
+        async with Stage() as stage:
+            stage.world.holds["slow"] = asyncio.Event()
+            await stage.publish("slow", '{every: "1m"}')
+            await stage.publish("tick", '{every: "5m"}')
+            await stage.clock.pass_on(seconds=91)
+            await stage.clock.pass_on(minutes=1)
+            assert stage.world.told() == [
+                ("slow", "2026-11-20T06:59:00.000Z"),
+                ("tick", "2026-11-20T07:00:00.000Z"),
+            ], "and itself it waits for"
+            stage.world.holds["slow"].set()
+            await settle()
+            assert stage.world.told()[2:] == [
+                ("slow", "2026-11-20T07:00:00.000Z"),
+                ("slow", "2026-11-20T07:01:00.000Z"),
+            ]
+
+    asyncio.run(scene())
+
+
+def test_seconds_fire_to_the_second():
+    async def scene() -> None:
+        async with Stage() as stage:
+            await stage.publish("tick", '{cron: "*/20 * * * * *"}')
+            for _ in range(60):
+                await stage.clock.pass_on(seconds=1)
+            assert stage.world.times() == ["06:58:40", "06:59:00", "06:59:20"]
 
     asyncio.run(scene())
 

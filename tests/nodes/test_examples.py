@@ -3,10 +3,12 @@
 import contextlib
 import json
 
+import jsonschema
 import pytest
 
 from chalicelib import catalogue
 from chalicelib.errors import StepFailedError
+from chalicelib.flow.model import LOOPS
 from chalicelib.kit.action import Action, Control, Example, Node, Trigger
 from chalicelib.kit.encode import encode
 from chalicelib.kit.values import Failed, Request, Response, Succeeded, Unknown, Waits
@@ -17,7 +19,7 @@ NODES = all_nodes()
 WORKING = [
     pytest.param(node, example, id=f"{node_type}-{number}")
     for node_type, node in NODES.items()
-    if not issubclass(node, Trigger) and "*" not in getattr(node, "not_built", {}) and node_type != "foreach"
+    if not issubclass(node, Trigger) and "*" not in getattr(node, "not_built", {}) and node_type not in LOOPS
     for number, example in enumerate((node.example, *node.more_examples))
 ]
 
@@ -58,6 +60,19 @@ def test_a_trigger_takes_its_example(node: Node) -> None:
     assert issubclass(node, Trigger)
     if node.example:
         assert node.model_validate(node.example)
+
+
+@pytest.mark.parametrize(("node", "example"), WORKING)
+def test_what_a_wait_becomes_is_one_of_its_ways_out_and_fits_its_output(
+    node: type[Action] | type[Control], example: Example
+) -> None:
+    assert isinstance(example.returns, Waits) or example.becomes is None
+    if example.becomes is None:
+        return
+    assert issubclass(node, Control)
+    assert example.becomes.port in node.ports
+    if node.output is not None:
+        jsonschema.Draft202012Validator(dict(node.output)).validate(example.becomes.value)
 
 
 SENDING = [

@@ -23,8 +23,10 @@ from chalicelib.api.tools import Tools as ApiTools
 from chalicelib.worker.budget import Budget, to_milliseconds
 from chalicelib.worker.door import FrontDoor
 from chalicelib.worker.ends import Background, Ends
+from chalicelib.worker.links import Links
 from chalicelib.worker.listener import work_off
 from chalicelib.worker.plans import RememberedPlans
+from chalicelib.worker.sweeper import sweep
 from chalicelib.worker.tools import Settings, Tools
 from tests.worker.house import CountedIds, FixedCredentials, JumpingClock, ScriptedHttp
 
@@ -32,6 +34,10 @@ ADMIN = "an admin key for the stories"
 HOOK_KEY = b"a secret of thirty-two bytes...."
 HOOK_SECRET = "whsec_" + b64encode(HOOK_KEY).decode()
 CANARY = "sk-canary/0123456789+abc=="
+
+
+async def _link_key() -> bytes:
+    return b"k" * 32
 
 
 class Place:
@@ -47,6 +53,7 @@ class Place:
             hook={"secret": HOOK_SECRET},
             api={"kind": "bearer", "token": CANARY},
             person={"kind": "basic", "username": "ann", "password": CANARY},
+            own_api={"kind": "bearer", "token": ADMIN},
         )
         self.plans = RememberedPlans(store.versions, catalogue.entries(), clock, pointer_age=0)
         self.tools = Tools(
@@ -63,6 +70,7 @@ class Place:
             settings=Settings(boot=getattr(store, "boot", 0), base_url="https://penstock.example"),
             announce=self.ends.announce,
             respond=self.ends.respond,
+            links=Links(_link_key, "https://penstock.example"),
         )
         self.door = FrontDoor(self.tools, self.ends, self.background)
         self.api = Api(
@@ -118,16 +126,17 @@ class Place:
         }
         return await self.send("POST", f"/hooks/{address}", body, {**signed, "content-type": kind})
 
-    async def settle(self) -> None:
-        """Let the background end, and work the queue off; time jumps over what is held back."""
+    async def settle(self, idle_minutes: int = 20) -> None:
+        """Let the background end, and work the queue off; time jumps over what is held back, and each minute is swept."""
         idle = 0
-        while idle < 20:
+        while idle < idle_minutes:
             if self.background is not None and self.background.tasks:
                 await asyncio.wait(set(self.background.tasks))
             received = await self.store.queue.receive(10, 0)
             if not received:
                 idle += 1
                 self.clock.time += timedelta(seconds=60)
+                await sweep(self.tools)
             for each in received:
                 idle = 0
                 delay = await work_off(self.tools, each, Budget(self.now + 840_000))

@@ -4,11 +4,12 @@ import asyncio
 import json
 import logging
 from base64 import b64encode
+from datetime import timedelta
 
 import pytest
 
 from chalicelib.ports import HttpAnswer
-from chalicelib.worker.ticks import tick
+from chalicelib.worker.ticks import Ticks
 from tests.stories.place import CANARY, KINDS, a_place
 
 FLOW = """
@@ -136,15 +137,20 @@ def test_a_schedule_starts_each_planned_moment_once(kind, tmp_path):
     async def tell(place):
         await place.publish("""
 flow: nightly
-triggers: {night: {uses: schedule, with: {cron: "0 3 * * *"}}}
+triggers: {night: {uses: schedule, with: {cron: "5 7 * * *"}}}
 steps: {note: {uses: set, with: {at: "${ trigger.at }"}}}
 output: "${ steps.note.at }"
 """)
-        first = await tick(place.door, place.plans, "main", "nightly", "night", place.now, None)
-        again = await tick(place.door, place.plans, "main", "nightly", "night", place.now, place.now - 86_400_000)
-        assert first.execution == again.execution, "whoever knows what came before, it is the same moment"
+        ticks = Ticks(place.door, place.plans, place.store.facts, place.clock)
+        planned = place.now + 300_000
+        place.clock.time += timedelta(minutes=6)
+        (first,) = (await ticks.come("main", "nightly", "night", planned)).executions
+        assert (await ticks.come("main", "nightly", "night", planned)).executions == (first,)
+        assert (await ticks.come("main", "nightly", "night", planned + 60_000)).executions == (), "not its moment"
         await place.settle()
-        assert (await place.execution(first.execution))["output"] == "2026-11-20T07:00:00.000Z"
+        assert (await place.execution(first))["output"] == "2026-11-20T07:05:00.000Z"
+        _, told = await place.rest("GET", "executions?flow=nightly")
+        assert [each["id"] for each in told["items"]] == [first]
 
     story(kind, tmp_path, tell)
 

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.aws_server import boto, fresh_name
-from tools.aws_local import esm
+from tools.aws_local import esm, rules
 
 COUNTING = """
 import json, os, boot_probe
@@ -180,6 +180,27 @@ def test_a_send_invokes_nothing_and_a_delivery_keeps_what_failed(aws_url: str) -
     functions.delete_event_source_mapping(UUID=mapping["UUID"])
 
 
+def test_a_rule_invokes_its_function_when_it_is_fired_unless_it_is_disabled(aws_url: str) -> None:
+    events, functions = boto(aws_url, "events"), boto(aws_url, "lambda")
+    name, rule = make_function(aws_url), fresh_name("rule")
+    arn = functions.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)", State="ENABLED")
+    events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": arn}, {"Id": "2", "Arn": "arn:aws:sqs:x:1:queue"}])
+    other = fresh_name("pattern")
+    events.put_rule(Name=other, EventPattern='{"source": ["x"]}')
+    events.put_targets(Rule=other, Targets=[{"Id": "1", "Arn": arn}])
+    assert rules.fire(events, functions) == 1
+    assert invoke(aws_url, name, {})[0]["calls"] == 2
+    events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": arn, "Input": '{"fail": true}'}])
+    with pytest.raises(rules.FunctionFailedError, match="on purpose"):
+        rules.fire(events, functions)
+    events.disable_rule(Name=rule)
+    assert rules.fire(events, functions) == 0
+    for each in (rule, other):
+        events.remove_targets(Rule=each, Ids=["1", "2"])
+        events.delete_rule(Name=each)
+
+
 def test_the_recursion_setting_is_kept(aws_url: str) -> None:
     functions = boto(aws_url, "lambda")
     name = make_function(aws_url)
@@ -204,11 +225,12 @@ def test_what_chalice_deploys_is_taken(aws_url: str) -> None:
     assert sockets.create_deployment(ApiId=made["ApiId"])["DeploymentStatus"] == "DEPLOYED"
 
 
-@pytest.mark.parametrize("service", ["cloudformation", "logs", "kms", "scheduler", "iam", "s3", "ssm"])
+@pytest.mark.parametrize("service", ["cloudformation", "events", "logs", "kms", "scheduler", "iam", "s3", "ssm"])
 def test_the_other_services_answer(aws_url: str, service: str) -> None:
     client = boto(aws_url, service)
     calls = {
         "cloudformation": "list_stacks",
+        "events": "list_rules",
         "logs": "describe_log_groups",
         "kms": "list_keys",
         "scheduler": "list_schedules",

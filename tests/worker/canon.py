@@ -5,6 +5,7 @@ from typing import Any
 
 from chalicelib.errors import TimedOutError
 from chalicelib.ports import HttpAnswer
+from tests.worker.lives import Deed
 
 BUSY = HttpAnswer(503, (), b"")
 SLOW_DOWN = HttpAnswer(429, (("retry-after", "120"),), b"")
@@ -19,6 +20,13 @@ class Story:
     """Paths of at-most-once steps."""
     keyed: bool = False
     child: str = ""
+    """Another flow that is published beside it."""
+    deeds: tuple[Deed, ...] = ()
+    """What people do meanwhile."""
+    times: int = 1
+    """So many executions of it at once."""
+    varies: bool = False
+    """How its steps end depends on the moment of a crash: what is unknown, or too late."""
 
 
 CANON = {
@@ -142,6 +150,7 @@ output: "${ steps.good.v ?? 'unknown' }"
 """,
         {"cut": [TimedOutError("no answer")]},
         once=("/charge", "/cut"),
+        varies=True,
     ),
     "groups": Story("""
 flow: groups
@@ -195,6 +204,204 @@ steps:
   never: {uses: http.request, after: more, with: {method: POST, url: "https://api.example/never"}}
 on_failure:
   tell: {uses: http.request, with: {method: POST, url: "https://api.example/tell", json: {why: "${ failure.code }"}}}
-"""
+""",
+        varies=True,
+    ),
+    "wide": Story("""
+flow: wide
+steps:
+  read: {uses: http.request, with: {url: "https://api.example/read"}}
+  each:
+    uses: foreach
+    with: {over: [1, 2, 3, 4, 5], concurrency: 4}
+    steps:
+      post: {uses: http.request, with: {method: POST, url: "https://api.example/post/${ item }", json: {n: "${ steps.read.body.n }"}}}
+    output: "${ steps.post.body.path }"
+  done: {uses: http.request, with: {method: PUT, url: "https://api.example/done", json: {all: "${ steps.each.results }"}}}
+output: "${ steps.each.results }"
+"""),
+    "wide_waiting": Story("""
+flow: wide_waiting
+steps:
+  each:
+    uses: foreach
+    with: {over: [1, 2, 3], concurrency: 2}
+    steps:
+      look: {uses: http.request, with: {url: "https://api.example/look/${ item }"}}
+      nap: {uses: wait, after: look, with: {for: 5m}}
+      put: {uses: http.request, after: nap, with: {method: PUT, url: "https://api.example/put/${ item }", json: {n: "${ steps.look.body.n }"}}}
+    output: "${ steps.put.body.path }"
+output: "${ steps.each.results }"
+"""),
+    "tolerated": Story(
+        """
+flow: tolerated
+steps:
+  each:
+    uses: foreach
+    with: {over: [1, 2, 3, 4, 5], concurrency: 2, tolerate: 2}
+    steps:
+      put: {uses: http.request, with: {method: PUT, url: "https://api.example/put/${ item }", json: {n: "${ item }"}}}
+    output: "${ steps.put.body.path }"
+  tell: {uses: http.request, with: {method: POST, url: "https://api.example/tell", json: {bad: "${ steps.each.failed }"}}}
+output: "${ steps.each.count }"
+""",
+        {"put/2": [GONE] * 9, "put/5": [GONE] * 9},
+    ),
+    "repeat": Story("""
+flow: repeat
+steps:
+  read: {uses: http.request, with: {url: "https://api.example/read"}}
+  again:
+    uses: repeat
+    with: {until: "${ round >= 3 }", every: 30s, max: 5, collect: true}
+    steps:
+      post: {uses: http.request, with: {method: POST, url: "https://api.example/post/${ round }", json: {n: "${ steps.read.body.n }"}}}
+    output: "${ steps.post.body.path }"
+  put: {uses: http.request, with: {method: PUT, url: "https://api.example/done", json: {all: "${ steps.again.results }"}}}
+output: "${ steps.again.results }"
+"""),
+    "answered": Story(
+        """
+flow: answered
+steps:
+  ask: {uses: http.request, with: {method: POST, url: "https://api.example/ask"}}
+  reply: {uses: callback, after: ask, with: {expires: 2h}}
+  put: {uses: http.request, after: reply.received, with: {method: PUT, url: "https://api.example/put", json: {n: "${ steps.reply.body.n }"}}}
+output: "${ steps.put.body.path }"
+""",
+        deeds=(Deed("answer", "reply", "received", {"body": {"n": 7}, "headers": {}, "query": {}, "method": "POST"}),),
+    ),
+    "early": Story(
+        """
+flow: early
+steps:
+  read: {uses: http.request, with: {url: "https://api.example/read"}}
+  nap: {uses: wait, after: read, with: {for: 5m}}
+  ok: {uses: approval, after: nap, with: {ask: "Go on?", expires: 2h}}
+  post: {uses: http.request, after: ok.approved, with: {method: POST, url: "https://api.example/post", json: {n: "${ steps.read.body.n }", by: "${ steps.ok.by }"}}}
+output: "${ steps.post.body.path }"
+""",
+        deeds=(Deed("answer", "ok", "approved", {"by": "Ann", "comment": "", "via": "link"}, is_early=True),),
+    ),
+    "expired": Story("""
+flow: expired
+steps:
+  ok: {uses: approval, with: {ask: "Go on?", expires: 20m}}
+  post: {uses: http.request, after: ok.approved, with: {method: POST, url: "https://api.example/post"}}
+  else: {uses: http.request, after: ok.expired, with: {method: PUT, url: "https://api.example/else"}}
+output: "${ steps.else.body.path }"
+"""),
+    "waited": Story(
+        """
+flow: waited
+steps:
+  read: {uses: http.request, with: {url: "https://api.example/read"}}
+  call: {uses: call, with: {flow: child, wait: true, inputs: {n: "${ steps.read.body.path }"}}}
+  post: {uses: http.request, with: {method: POST, url: "https://api.example/post", json: {got: "${ steps.call }"}}}
+output: "${ steps.post.body.path }"
+""",
+        child="""
+flow: child
+inputs: {n: {type: string}}
+steps:
+  put: {uses: http.request, with: {method: PUT, url: "https://api.example/child", json: {n: "${ inputs.n }"}}}
+  nap: {uses: wait, after: put, with: {for: 3m}}
+output: "${ steps.put.body.path }"
+""",
+    ),
+    "child_fails": Story(
+        """
+flow: child_fails
+steps:
+  call: {uses: call, with: {flow: child, wait: true}}
+  bad: {uses: http.request, after: call.error, with: {method: POST, url: "https://api.example/bad", json: {code: "${ errors.call.code }"}}}
+output: "${ steps.bad.body.path }"
+""",
+        child="""
+flow: child
+steps:
+  post: {uses: http.request, with: {method: POST, url: "https://api.example/child"}}
+  boom: {uses: fail, after: post, with: {message: "no"}}
+""",
+    ),
+    "heard": Story(
+        """
+flow: heard
+steps:
+  post: {uses: http.request, with: {method: POST, url: "https://api.example/post"}}
+  boom: {uses: fail, after: post, with: {message: "no"}}
+""",
+        child="""
+flow: alarm
+inputs: {code: {type: string}}
+triggers:
+  failed: {uses: error, with: {flows: [heard]}, inputs: {code: "${ trigger.code }"}}
+steps:
+  tell: {uses: http.request, with: {method: POST, url: "https://api.example/alarm", json: {code: "${ inputs.code }"}}}
+""",
+    ),
+    "lane": Story(
+        """
+flow: lane
+concurrency: 1
+steps:
+  read: {uses: http.request, with: {url: "https://api.example/read"}}
+  post: {uses: http.request, with: {method: POST, url: "https://api.example/post/${ execution.id }", json: {n: "${ steps.read.body.path }"}}}
+  nap: {uses: wait, after: post, with: {for: 2m}}
+output: "${ steps.post.body.path }"
+""",
+        times=2,
+    ),
+    "long": Story("""
+flow: long
+steps:
+  read: {uses: http.request, with: {url: "https://api.example/read"}}
+  nap: {uses: wait, after: read, with: {for: 40m}}
+  put: {uses: http.request, after: nap, with: {method: PUT, url: "https://api.example/put", json: {n: "${ steps.read.body.n }"}}}
+output: "${ steps.put.body.path }"
+"""),
+    "cancelled": Story(
+        """
+flow: cancelled
+steps:
+  post: {uses: http.request, with: {method: POST, url: "https://api.example/post"}}
+  each:
+    uses: foreach
+    after: post
+    with: {over: [1, 2, 3], concurrency: 2}
+    steps:
+      nap: {uses: wait, with: {for: 5h}}
+      never: {uses: http.request, after: nap, with: {method: POST, url: "https://api.example/never/${ item }"}}
+on_failure:
+  tell: {uses: http.request, with: {method: POST, url: "https://api.example/tell"}}
+""",
+        deeds=(Deed("cancel"),),
+        varies=True,
+    ),
+    "paused": Story(
+        """
+flow: paused
+steps:
+  read: {uses: http.request, with: {url: "https://api.example/read"}}
+  nap: {uses: wait, after: read, with: {for: 5m}}
+  post: {uses: http.request, after: nap, with: {method: POST, url: "https://api.example/post", json: {n: "${ steps.read.body.n }"}}}
+output: "${ steps.post.body.path }"
+""",
+        deeds=(Deed("pause"), Deed("resume")),
+    ),
+    "redriven": Story(
+        """
+flow: redriven
+steps:
+  read: {uses: http.request, with: {url: "https://api.example/read"}}
+  post: {uses: http.request, with: {method: POST, url: "https://api.example/post", json: {n: "${ steps.read.body.n }"}}}
+  boom: {uses: http.request, after: post, with: {url: "https://api.example/boom"}}
+  put: {uses: http.request, with: {method: PUT, url: "https://api.example/put", json: {n: "${ steps.boom.body.path }"}}}
+output: "${ steps.put.body.path }"
+""",
+        {"boom": [GONE]},
+        deeds=(Deed("redrive"),),
+        varies=True,
     ),
 }

@@ -17,6 +17,7 @@ from chalicelib.engine.ids import crockford, ulid
 from chalicelib.engine.records import Image, RecordKey
 from chalicelib.errors import CredentialMissingError
 from chalicelib.flow.check import check, refuse
+from chalicelib.flow.listening import listens_of
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.planning import make_plan, version_of
 from chalicelib.flow.text import read_yaml
@@ -25,7 +26,9 @@ from chalicelib.worker.budget import Budget, to_milliseconds
 from chalicelib.worker.deliver import Acknowledge, deliver
 from chalicelib.worker.door import FrontDoor
 from chalicelib.worker.ends import Background, Ends
+from chalicelib.worker.links import Links
 from chalicelib.worker.plans import RememberedPlans
+from chalicelib.worker.sweeper import sweep
 from chalicelib.worker.tools import Settings, Tools
 
 
@@ -34,6 +37,8 @@ class JumpingClock:
 
     def __init__(self) -> None:
         self.time = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+        self.busy = 0
+        """How many calls to the world are under way, perhaps in another thread: none of them takes time."""
         self._sleepers: list[tuple[datetime, int]] = []
         self._count = 0
 
@@ -47,7 +52,7 @@ class JumpingClock:
         try:
             for _ in range(20):  # let everything that can run, run
                 await asyncio.sleep(0)
-            while min(self._sleepers) != entry:
+            while self.busy or min(self._sleepers) != entry:
                 await asyncio.sleep(0)
             self.time = max(self.time, entry[0])
         finally:
@@ -131,6 +136,7 @@ class House:
             settings=settings or Settings(),
             announce=self.ends.announce,
             respond=self.ends.respond,
+            links=Links(_link_key, "https://penstock.example"),
         )
         self.door = FrontDoor(self.tools, self.ends)
 
@@ -145,7 +151,8 @@ class House:
         await self.versions.put("main", plan.flow, version, canonical, now)
         live = await self.versions.live("main", plan.flow)
         rev = live.rev + 1 if live else 1
-        assert await self.versions.set_live(Live("main", plan.flow, version, True, now, rev))
+        live = Live("main", plan.flow, version, True, now, rev, listens=listens_of(plan))
+        assert await self.versions.set_live(live)
         return plan
 
     async def enter(
@@ -158,15 +165,17 @@ class House:
         assert isinstance(entered, Entered)
         return entered
 
-    async def drain(self, most: int = 200, *, forget: frozenset[int] = frozenset()) -> int:
-        """Work the queue off, one delivery at a time, letting the clock jump over delays."""
+    async def drain(self, most: int = 200, *, sweeps: bool = True, idle_minutes: int = 90) -> int:
+        """Work the queue off, one delivery at a time, letting the clock jump over delays; sweep every idle minute."""
         worked = 0
         idle = 0
-        while worked < most and idle < 40:
+        while worked < most and idle < idle_minutes:
             received = await self.queue.receive(1, 0)
             if not received:
                 idle += 1
                 self.clock.time += timedelta(seconds=60)
+                if sweeps:
+                    await sweep(self.tools)
                 continue
             idle = 0
             for each in received:
@@ -187,6 +196,10 @@ class House:
 
     async def details(self, execution: str) -> Details:
         return await self.door.details("main", execution)
+
+
+async def _link_key() -> bytes:
+    return b"k" * 32
 
 
 def budget_of(house, seconds=840):

@@ -21,18 +21,24 @@ from chalicelib.adapters.memory.queue import MemoryQueue
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.engine.facts import Done
 from chalicelib.engine.ids import hashed_id
-from chalicelib.engine.messages import Message, Resume, Send, Start
+from chalicelib.engine.messages import Message, Send, Start
 from chalicelib.engine.records import Birth, Image, RecordKey
 from chalicelib.engine.writes import Applied
+from chalicelib.errors import ConflictError, ExecutionOngoingError, LinkWrongError, NotFoundError, RedriveRefusedError
+from chalicelib.flow.listening import listens_of
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.planning import make_plan, version_of
 from chalicelib.flow.text import read_yaml
-from chalicelib.ports import Details, HttpAnswer, HttpRequest, Live
+from chalicelib.ports import Details, HttpAnswer, HttpRequest, Link, Live, Signal
 from chalicelib.worker.budget import Budget, to_milliseconds
 from chalicelib.worker.deliver import Acknowledge, deliver
 from chalicelib.worker.details import details_of
+from chalicelib.worker.door import FrontDoor
+from chalicelib.worker.ends import Ends
+from chalicelib.worker.lanes import lane_of
 from chalicelib.worker.listener import work_off
 from chalicelib.worker.plans import RememberedPlans
+from chalicelib.worker.sweeper import sweep, take_up
 from chalicelib.worker.tools import Settings, Tools
 from tests.worker.house import CountedIds, FixedCredentials, JumpingClock
 
@@ -73,30 +79,48 @@ def path_of(request: HttpRequest) -> str:
 
 
 class CheckedFacts:
-    """A store that watches its records: I1, I5, L3 and the count of writes."""
+    """A store that watches its records: I1, I5, I9 and the count of writes."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
-        self.ends: Counter[RecordKey] = Counter()
+        self.ends: Counter[tuple[RecordKey, int]] = Counter()
         self.writes = 0
 
     async def write(self, write: Any) -> Any:
         before: Image | None = await self.inner.read(write.key)
         answer = await self.inner.write(write)
         after: Image | None = answer.image
-        self.writes += isinstance(answer, Applied)
-        if before is not None and after is not None and isinstance(answer, Applied):
+        if not isinstance(answer, Applied) or after is None:
+            return answer
+        self.writes += 1
+        if before is not None and before.epoch == after.epoch:
             for name, fact in before.facts.items():
                 if isinstance(fact, Done):
                     assert after.facts.get(name) == fact, f"I1: {name} was {fact} and became {after.facts.get(name)}"
-            assert not before.status.is_terminal, f"I5: a write after the end: {write}"
-        if isinstance(answer, Applied) and after is not None and after.status.is_terminal:
-            self.ends[write.key] += 1
-            assert self.ends[write.key] == 1, "I5: an execution ended twice"
+            if before.status.is_terminal and write.key.is_head:
+                kept = (before.status, before.facts, before.reason, before.output_pack)
+                assert (after.status, after.facts, after.reason, after.output_pack) == kept, f"I9: {write}"
+        if after.status.is_terminal and (before is None or not before.status.is_terminal):
+            self.ends[write.key, after.epoch] += 1
+            assert self.ends[write.key, after.epoch] == 1, "I5: an execution ended twice"
         return answer
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
+
+
+@dataclass
+class Deed:
+    """What somebody does from outside: `answer` a step, `cancel`, `pause`, `resume`, `redrive`.
+
+    It is done as soon as there is an execution (`is_early`), else when nothing else goes on; again until it is done.
+    """
+
+    what: str
+    step: str = ""
+    port: str = ""
+    value: Any = None
+    is_early: bool = False
 
 
 class World:
@@ -112,6 +136,8 @@ class World:
         self.server = Server({f"/{name}": list(answers) for name, answers in script.items()})
         self.delivered: list[Message] = []
         self.lives = 0
+        self.started: list[str] = []
+        self.deeds: list[Deed] = []
 
     @property
     def now(self) -> int:
@@ -120,18 +146,23 @@ class World:
     async def publish(self, text: str) -> Plan:
         document = read_yaml(text, "flow.yaml")
         version, canonical = version_of(document.data)
-        plan = make_plan(document.data, catalogue.entries())
+        plan = _PLANS.get(canonical)
+        if plan is None:
+            plan = _PLANS[canonical] = make_plan(document.data, catalogue.entries())
         await self.versions.put("main", plan.flow, version, canonical, self.now)
-        await self.versions.set_live(Live("main", plan.flow, version, True, self.now, 1))
+        live = Live("main", plan.flow, version, True, self.now, 1, listens=listens_of(plan))
+        await self.versions.set_live(live)
         return plan
 
     async def accept(self, plan: Plan, *, keyed: bool = False) -> Start:
         """A start message in the queue: from here on the execution must end, whatever dies."""
         execution = hashed_id("main", plan.flow) if keyed else self.ids.execution(self.clock.now())
         deadline = self.now + int(plan.deadline_seconds * 1000) if plan.deadline_seconds else 0
-        birth = Birth(plan.flow, plan.version, "", self.now, "", "hash", deadline, keyed=keyed)
+        lanes = (lane_of(plan.concurrency.most, "main", plan.flow),) if plan.concurrency else ()
+        birth = Birth(plan.flow, plan.version, "", self.now, "", "hash", deadline, keyed=keyed, lanes=lanes)
         start = Start("main", execution, birth, self.now, '{"trigger": null, "inputs": {}}')
         await self.queue.send([Send(start)])
+        self.started.append(execution)
         return start
 
     async def details(self, execution: str) -> Details:
@@ -146,6 +177,9 @@ class World:
         return [await self.image(key.execution) for key, _ in await self.facts.unfinished(100)]
 
 
+_PLANS: dict[str, Plan] = {}
+
+
 @dataclass
 class Trap:
     """Counts calls to the world; at one of them the process dies."""
@@ -157,6 +191,8 @@ class Trap:
     """Yields now and then, so that others get in between."""
     count: int = 0
     is_dead: bool = False
+    clock: JumpingClock | None = None
+    """Stands still while a call is under way."""
 
     async def call(self, work: Callable[[], Awaitable[Any]]) -> Any:
         if self.rng is not None:
@@ -168,7 +204,7 @@ class Trap:
             self.is_dead = True
             raise DiedError
         try:
-            answer = await work()
+            answer = await self._timeless(work)
         finally:
             if is_last:
                 self.is_dead = True
@@ -177,6 +213,15 @@ class Trap:
             for _ in range(self.rng.choice((0, 0, 1, 3))):
                 await asyncio.sleep(0)
         return answer
+
+    async def _timeless(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        if self.clock is None:
+            return await work()
+        self.clock.busy += 1
+        try:
+            return await work()
+        finally:
+            self.clock.busy -= 1
 
 
 class Trapped:
@@ -205,41 +250,75 @@ class ServerHttp:
         return self._server.answer(request)
 
 
+class Remembering(RememberedPlans):
+    """As the worker's own; what any world has understood before is not read once more."""
+
+    async def plan(self, tenant: str, flow: str, version: str) -> Plan:
+        text = await self._versions.text(tenant, flow, version)
+        return _PLANS.get(text) or await super().plan(tenant, flow, version)
+
+
+COUNTED = {
+    "facts": ("write", "read", "pack", "due", "unfinished"),
+    "queue": ("send",),
+    "blobs": ("put", "get"),
+    "http": ("send",),
+    "inbox": ("acknowledge", "fail"),
+}
+"""The calls to the world at which a process may die."""
+
+
 class Life:
     """One process on a world."""
 
     def __init__(self, world: World, trap: Trap | None = None, *, boot: int = 0, seconds: float = 840.0) -> None:
         self.world, self.trap = world, trap or Trap()
+        self.trap.clock = world.clock
         self.seconds = seconds
         self.tools = Tools(
             clock=world.clock,
             ids=world.ids,
-            facts=Trapped(world.facts, self.trap, ("write", "read")),
-            queue=Trapped(world.queue, self.trap, ("send",)),
-            blobs=Trapped(world.blobs, self.trap, ("put",)),
-            http=Trapped(ServerHttp(world.server), self.trap, ("send",)),
+            facts=Trapped(world.facts, self.trap, COUNTED["facts"]),
+            queue=Trapped(world.queue, self.trap, COUNTED["queue"]),
+            blobs=Trapped(world.blobs, self.trap, COUNTED["blobs"]),
+            http=Trapped(ServerHttp(world.server), self.trap, COUNTED["http"]),
             credentials=FixedCredentials(),
             evaluator=HereEvaluator(),
-            plans=RememberedPlans(world.versions, catalogue.entries(), world.clock, pointer_age=0),
+            plans=Remembering(world.versions, catalogue.entries(), world.clock, pointer_age=0),
             build=catalogue.build,
-            settings=Settings(boot=boot, invocation_seconds=seconds),
+            settings=Settings(boot=boot, invocation_seconds=seconds, inline_turns=2),
         )
-        self.inbox = Trapped(world.queue, self.trap, ("acknowledge",))
+        self.inbox = Trapped(world.queue, self.trap, COUNTED["inbox"])
+        self.door = FrontDoor(self.tools, Ends())
 
-    async def work(self, most: int = 400) -> None:
-        """Work the queue off, one delivery at a time; time jumps over what is held back."""
+    async def work(self, most: int = 600) -> None:
+        """Work off what there is, one delivery at a time, until all has ended; time jumps where nothing can go on."""
         idle = 0
         for _ in range(most):
+            await self._act(early=True)
             received = await self.inbox.receive(1, 0)
-            if not received:
-                idle += 1
-                if idle > 30:
-                    return
-                self.world.clock.time += timedelta(seconds=60)
+            if received:
+                idle = 0
+                await self.one(received[0])
                 continue
-            idle = 0
-            await self.one(received[0])
+            if await self._act(early=False):
+                idle = 0
+                continue
+            if await self._is_over():
+                return
+            idle += 1
+            assert idle < 200, "nothing moves it any more"
+            self.world.clock.time += timedelta(seconds=60)
+            await sweep(self.tools)
         raise AssertionError("the queue never runs empty")
+
+    async def _is_over(self) -> bool:
+        """Whether everything that was accepted has ended, and whoever waited was told."""
+        if self.world.deeds or await self.world.facts.unfinished(1):
+            return False
+        executions = dict.fromkeys([*self.world.started, *(each.execution for each in self.world.delivered)])
+        heads = [await self.world.facts.read(RecordKey("main", each)) for each in executions]
+        return all(head is not None and head.status.is_terminal for head in heads)
 
     async def one(self, received: Any) -> None:
         self.world.delivered.append(received.message)
@@ -253,15 +332,47 @@ class Life:
 
     async def resume_all(self) -> None:
         """As the embedded server does when it starts."""
-        left = await self.world.facts.unfinished(1000)
-        await self.world.queue.send([Send(Resume(key.tenant, key.execution, epoch)) for key, epoch in left])
+        left = await self.tools.facts.unfinished(1000)
+        await take_up(self.tools, [key for key, _ in left])
+
+    async def _act(self, *, early: bool) -> bool:
+        """Do the next deed, if its time has come; whether there was one."""
+        deeds = self.world.deeds
+        if not deeds or deeds[0].is_early != early or not self.world.started:
+            return False
+        deed, execution = deeds[0], self.world.started[0]
+        try:
+            match deed.what:
+                case "answer":
+                    await self.door.signal(Link("main", execution, "", deed.step, ()), Signal(deed.port, deed.value))
+                case "cancel":
+                    await self.door.cancel("main", execution, "enough")
+                case "pause":
+                    await self.door.pause("main", execution)
+                case "resume":
+                    await self.door.resume("main", execution)
+                case "redrive":
+                    await self.door.redrive("main", execution)
+        except NotFoundError:
+            return False  # it has not begun: later
+        except LinkWrongError:
+            return False
+        except ExecutionOngoingError:
+            if deed.what == "redrive" and (await self.world.image(execution)).epoch == 0:
+                return False
+        except (ConflictError, RedriveRefusedError):
+            pass  # an earlier life has done it, or it is not called for any more
+        if self.trap.is_dead:
+            raise DiedError
+        deeds.pop(0)
+        return True
 
 
 async def replay(world: World, boot: int) -> None:
     """L3: every message once more changes nothing, and sends nothing."""
     writes, asked = world.facts.writes, len(world.server.seen)
     life = Life(world, boot=boot)
-    for message in list(world.delivered):
+    for message in dict.fromkeys(world.delivered):
         verdict = await deliver(life.tools, message, Budget(world.now + 840_000), is_first=False)
         assert isinstance(verdict, Acknowledge)
     assert (world.facts.writes, len(world.server.seen)) == (writes, asked), "L3: a replay did something"

@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.aws_local", description="A local AWS on loopback.")
     parser.add_argument("--port", type=int, default=4566, help="0 takes a free one")
     parser.add_argument("--region", default="eu-central-1", help="where queues are delivered to functions")
-    parser.add_argument("--deliver", action="store_true", help="hand queue messages to functions in the background")
+    parser.add_argument("--deliver", action="store_true", help="hand queue messages to functions, and fire rules")
     parser.add_argument("--verify", action="store_true", help="refuse wrong signatures; keys must be of an IAM user")
     parser.add_argument("--quiet", action="store_true", help="log no requests")
     parser.add_argument("--leashed", action="store_true", help="end when standard input does, as a parent's child")

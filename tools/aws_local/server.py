@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from tools.aws_local import esm, functions, gateway, locks, units
+from tools.aws_local import esm, functions, gateway, locks, rules, units
 
 
 @dataclass(slots=True)
@@ -27,7 +27,8 @@ def make_server(port: int, *, region: str, delivers: bool) -> LocalAws:
     Args:
         port: 0 takes a free one.
         region: where queues and functions are polled when `delivers` is set.
-        delivers: hand queue messages to functions in the background; else who tests calls `esm.deliver`.
+        delivers: hand queue messages to functions in the background, and fire rules; else who tests calls
+            `esm.deliver` and `rules.fire`.
     """
     gateway.patch()
     units.patch()
@@ -43,6 +44,7 @@ def make_server(port: int, *, region: str, delivers: bool) -> LocalAws:
     runtime.endpoint = url
     if delivers:
         threading.Thread(target=_deliver, args=(url, region), name="deliveries", daemon=True).start()
+        threading.Thread(target=_fire, args=(url, region), name="rules", daemon=True).start()
     return LocalAws(server, url)
 
 
@@ -57,6 +59,14 @@ def end_on_signals() -> None:
 
 
 def _deliver(url: str, region: str) -> None:
+    esm.serve(_client(url, region, "sqs"), _client(url, region, "lambda"))
+
+
+def _fire(url: str, region: str) -> None:
+    rules.serve(_client(url, region, "events"), _client(url, region, "lambda"))
+
+
+def _client(url: str, region: str, service: str) -> Any:
     import boto3
 
     session: Any = boto3.session.Session(
@@ -64,4 +74,4 @@ def _deliver(url: str, region: str) -> None:
         aws_secret_access_key="testing",  # noqa: S106  moto takes any
         region_name=region,
     )
-    esm.serve(session.client("sqs", endpoint_url=url), session.client("lambda", endpoint_url=url))
+    return session.client(service, endpoint_url=url)

@@ -13,7 +13,7 @@ from chalicelib.adapters.aws.records import order_name, recorded_text
 from chalicelib.adapters.aws.values import VERSION, number
 from chalicelib.engine.facts import Fact
 from chalicelib.engine.records import Status
-from chalicelib.engine.writes import Exactly, Free, NotDone, Put
+from chalicelib.engine.writes import Absent, Exactly, Free, NotDone, Put
 
 Sentence: TypeAlias = Callable[[Expression], Condition]
 
@@ -33,6 +33,11 @@ def is_of_epoch(epoch: int) -> Sentence:
     return lambda e: Condition("epoch", f"{e.name('ep')}={e.value(number(epoch))}", 1)
 
 
+def is_unchanged_since(rev: int) -> Sentence:
+    """Nobody has written since the writer looked."""
+    return lambda e: Condition("unchanged", f"{e.name('rev')}={e.value(number(rev))}", 1)
+
+
 def has_status(statuses: Iterable[Status]) -> Sentence:
     """The execution is where this write is allowed."""
     letters = sorted(status.value for status in statuses) or ["-"]  # nowhere: a status that none has
@@ -44,7 +49,7 @@ def has_status(statuses: Iterable[Status]) -> Sentence:
 
 
 def is_open(puts: Mapping[str, Put], now: int) -> Sentence:
-    """No step to be recorded is done already, and no step to be claimed is anything but free.
+    """No step to be recorded is done already, none to be claimed is anything but free, and what counts once is new.
 
     A fact's text sorts by its kind, a claim first and by the end of its lease: what is not below the first claim that
     would still be live is a live claim, or no claim. Leases have no boot here: those of an earlier life count until
@@ -56,13 +61,29 @@ def is_open(puts: Mapping[str, Put], now: int) -> Sentence:
         for name, put in puts.items():
             match put.guard:
                 case NotDone():
-                    obstacles.append(f"begins_with({e.name(name)},{e.value({'S': 'd|'})})")
+                    obstacles.append(f"begins_with({e.name(name)},{e.value({'S': 'd'})})")
                 case Free():
                     obstacles.append(f"{e.name(name)}>={e.value({'S': f'c|{now + 1:013d}'})}")
+                case Absent():
+                    obstacles.append(f"attribute_exists({e.name(name)})")
                 case Exactly():
                     pass
         # One NOT around them all: two operators a fact, where NOT at each would take three and 300 are the limit.
         return Condition("open", f"NOT ({' OR '.join(obstacles)})", 2 * len(obstacles))
+
+    return say
+
+
+def is_new_or(*sentences: Sentence) -> Sentence:
+    """There is no such record yet; or there is one, and all these hold of it."""
+
+    def say(e: Expression) -> Condition:
+        of_it = [sentence(e) for sentence in sentences]
+        text = " AND ".join(each.text for each in of_it)
+        operators = sum(each.operators for each in of_it) + len(of_it) + 1
+        return Condition(
+            "new or " + ", ".join(each.name for each in of_it), f"({is_absent(e).text} OR {text})", operators
+        )
 
     return say
 
@@ -89,11 +110,10 @@ def is_cancellable(statuses: Iterable[Status], *, may_be_absent: bool) -> Senten
     """There is something to stop; or, of a loop, nothing yet that could begin afterwards."""
 
     def say(e: Expression) -> Condition:
-        there = [is_readable(e), has_status(statuses)(e)]
-        text = " AND ".join(each.text for each in there)
-        if not may_be_absent:
-            return Condition("cancellable", text, 3)
-        return Condition("cancellable", f"({is_absent(e).text} OR {text})", 5)
+        if may_be_absent:
+            there = is_new_or(is_readable, has_status(statuses))(e)
+            return Condition("cancellable", there.text, there.operators)
+        return Condition("cancellable", f"{is_readable(e).text} AND {has_status(statuses)(e).text}", 3)
 
     return say
 

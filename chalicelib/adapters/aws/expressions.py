@@ -55,16 +55,20 @@ class Expression:
         self._sets.append(f"{name}=if_not_exists({name},{self.value(content)})")
         self._operators += 1
 
-    def copy(self, attribute: str, source: str) -> None:
-        """The attribute gets what another one held before this write."""
-        self._sets.append(f"{self.name(attribute)}={self.name(source)}")
+    def copy(self, attribute: str, source: str, *, is_new: bool) -> None:
+        """The attribute gets the number that another one held before this write; 0, where that may be absent."""
+        self._sets.append(f"{self.name(attribute)}={self._before(source, is_new=is_new)}")
+        self._operators += is_new
 
     def add_one(self, attribute: str, *, is_new: bool) -> None:
         """The attribute goes up by one; from nothing, where it may be absent."""
-        name, one = self.name(attribute), self.value({"N": "1"})
-        before = f"if_not_exists({name},{self.value({'N': '0'})})" if is_new else name
-        self._sets.append(f"{name}={before}+{one}")
+        before = self._before(attribute, is_new=is_new)
+        self._sets.append(f"{self.name(attribute)}={before}+{self.value({'N': '1'})}")
         self._operators += 2 if is_new else 1
+
+    def _before(self, attribute: str, *, is_new: bool) -> str:
+        name = self.name(attribute)
+        return f"if_not_exists({name},{self.value({'N': '0'})})" if is_new else name
 
     def remove(self, attribute: str) -> None:
         """The attribute goes."""

@@ -8,6 +8,7 @@ from chalicelib.adapters.aws.addresses import (
     DUE_INDEX,
     PARTITIONS,
     Item,
+    has_place,
     head_in,
     may_be_stored,
     pack_key,
@@ -16,7 +17,7 @@ from chalicelib.adapters.aws.addresses import (
 from chalicelib.adapters.aws.client import Aws
 from chalicelib.adapters.aws.records import image_of
 from chalicelib.adapters.aws.table import Table
-from chalicelib.adapters.aws.values import check_version, number_in, text_in
+from chalicelib.adapters.aws.values import check_version, number, number_in, text_in
 from chalicelib.engine.records import Image, RecordKey
 from chalicelib.engine.writes import Answer, Write
 from chalicelib.errors import NotFoundError
@@ -47,12 +48,12 @@ class AwsFacts:
 
     async def read(self, key: RecordKey) -> Image | None:
         """The record now, strongly consistent."""
-        item = await self._table.get(record_key(key)) if may_be_stored(key.tenant, key.execution) else None
+        item = await self._table.get(record_key(key)) if has_place(key) else None
         return None if item is None else image_of(key, item)
 
     async def pack(self, key: RecordKey, name: str) -> str:
         """The text of a pack item; raises NotFoundError."""
-        item = await self._table.get(pack_key(key, name)) if may_be_stored(key.tenant, key.execution, name) else None
+        item = await self._table.get(pack_key(key, name)) if has_place(key) and may_be_stored(name) else None
         if item is None:
             raise NotFoundError(f"execution {key.execution} has no pack {name}")
         check_version(item, f"pack {name} of execution {key.execution}")
@@ -69,11 +70,14 @@ class AwsFacts:
 
         return await find_page(self._table, listing, self._clock.now())
 
+    async def due(self, now: int, limit: int) -> Sequence[RecordKey]:
+        """Heads whose due entry is not after `now`, the earliest first, as the `due` index has them."""
+        found = await self._due_entries(limit, by=now)
+        return [head_in(entry["pk"]["S"]) for entry in found[:limit]]
+
     async def unfinished(self, limit: int) -> Sequence[tuple[RecordKey, int]]:
         """Heads that still have a due entry, with their epoch; the earliest due first."""
-        partitions = range(self._partitions)
-        found = await asyncio.gather(*(self._due_in(str(partition), limit) for partition in partitions))
-        due = sorted((entry for entries in found for entry in entries), key=lambda entry: number_in(entry, "gs"))
+        due = await self._due_entries(limit)
         heads: list[tuple[RecordKey, int]] = []
         for start in range(0, len(due), limit):
             part = due[start : start + limit]
@@ -83,12 +87,17 @@ class AwsFacts:
                 break
         return heads[:limit]
 
-    async def _due_in(self, partition: str, limit: int) -> list[Item]:
-        """A partition's first due entries."""
+    async def _due_entries(self, limit: int, *, by: int | None = None) -> list[Item]:
+        """The first due entries of every partition (`by`: those not after this moment), the earliest first."""
+        parts = [self._due_in(str(partition), limit, by) for partition in range(self._partitions)]
+        found = await asyncio.gather(*parts)
+        return sorted((entry for entries in found for entry in entries), key=lambda entry: number_in(entry, "gs"))
+
+    async def _due_in(self, partition: str, limit: int, by: int | None) -> list[Item]:
         query: dict[str, Any] = {
             "IndexName": DUE_INDEX,
-            "KeyConditionExpression": "gp=:p",
-            "ExpressionAttributeValues": {":p": {"S": partition}},
+            "KeyConditionExpression": "gp=:p" if by is None else "gp=:p AND gs<=:g",
+            "ExpressionAttributeValues": {":p": {"S": partition}, **({} if by is None else {":g": number(by)})},
             "Limit": limit,
         }
         return await self._table.query(query, most=limit)

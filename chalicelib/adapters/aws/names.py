@@ -11,7 +11,7 @@ from chalicelib.errors import SettingError
 STAGE: Final = re.compile(r"[a-z][a-z0-9]{0,19}")
 """A stage's name goes into bucket and role names: lower case, short, and no dash that could blur where it ends."""
 
-FUNCTIONS: Final = ("api", "worker", "tick")
+FUNCTIONS: Final = ("api", "worker", "tick", "dead", "sweep")
 """Chalice calls the function behind the routes `penstock-<stage>`, the others `penstock-<stage>-<name>`."""
 
 
@@ -52,9 +52,22 @@ class Names(NamedTuple):
         return f"{self.prefix}-jobs-dead"
 
     @property
+    def unreadable(self) -> str:
+        """Dead letters that are none of ours: nobody works them off."""
+        return f"{self.prefix}-jobs-unreadable"
+
+    @property
     def queue_url(self) -> str:
         """How SQS's own protocol names the queue."""
-        return f"https://sqs.{self.region}.{self.domain}/{self.account}/{self.queue}"
+        return self._url_of(self.queue)
+
+    @property
+    def unreadable_url(self) -> str:
+        """The same of the messages that nobody can read."""
+        return self._url_of(self.unreadable)
+
+    def _url_of(self, queue: str) -> str:
+        return f"https://sqs.{self.region}.{self.domain}/{self.account}/{queue}"
 
     @property
     def bucket(self) -> str:

@@ -3,19 +3,22 @@
     v    version of the record          st   status, a letter          ep   epoch
     rev  count of its writes            bz   busy                      gp gs   due entry (see `addresses`)
     lp ls   listing (see `addresses`)   vh   flow version              tr   trigger
-    b    the rest of its birth          rs   reason of its ending      op   where its output lies
+    b bx the rest of its birth          rs   reason of its ending      op   where its output lies
     en   when it ended                  ttl  when the table forgets it, in epoch seconds
     f<n> a fact                         rf<n>   its commit order       i<n>   a pack
 
-A loop's record has none of lp, ls, vh, tr, b, and no gp: its due entry is in no index, its head has one.
+Other facts begin with other letters (`engine.facts.FACT_LETTERS`): capital ones, which no name above has. Only a head
+has lp, ls, vh, tr, b, bx and gp: any other record's due entry is in no index, its head has one.
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.adapters.aws.addresses import Item, day_of, list_partition, list_sort
 from chalicelib.adapters.aws.values import check_version, number_in, size_of, text, text_in
-from chalicelib.engine.facts import Done, Fact, from_text, to_text
+from chalicelib.adapters.extras import birth_extras, with_birth_extras
+from chalicelib.engine.facts import FACT_LETTERS, Done, Fact, from_text, to_text
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
 from chalicelib.engine.writes import Put
 from chalicelib.errors import StoreError
@@ -39,20 +42,24 @@ def birth_attributes(key: RecordKey, birth: Birth) -> Item:
     }
     if birth.trigger:
         attributes["tr"] = {"S": birth.trigger}
+    if extras := birth_extras(birth):
+        attributes["bx"] = {"S": extras}
     return attributes
 
 
 def put_text(put: Put) -> str:
     """The text of a fact to be recorded."""
-    written = to_text(put.fact)
-    return written + _ORDERED if put.numbered and isinstance(put.fact, Done) else written
+    fact = put.fact
+    if put.numbered and isinstance(fact, Done):
+        return recorded_text(replace(fact, order=0))[0]
+    return to_text(fact)
 
 
 def recorded_text(fact: Fact) -> tuple[str, int]:
     """The text of a fact as it stands in the record, and its commit order (-1: none)."""
     if isinstance(fact, Done) and fact.order >= 0:
-        body, _, order = to_text(fact).rpartition("|")
-        return body + _ORDERED, int(order)
+        body, sign, order = to_text(fact).rpartition(_ORDERED[-1])
+        return body + sign, int(order)
     return to_text(fact), -1
 
 
@@ -80,7 +87,7 @@ def _image(key: RecordKey, item: Item) -> Image:
     facts: dict[str, Fact] = {}
     inline: dict[str, str] = {}
     for name, value in item.items():
-        if name[0] == "f":
+        if name[0] in FACT_LETTERS:
             facts[name] = _fact(value["S"], name, item)
         elif name[0] == "i":
             inline[name] = text_in(value)
@@ -103,16 +110,26 @@ def _image(key: RecordKey, item: Item) -> Image:
 
 def _fact(written: str, name: str, item: Item) -> Fact:
     if written.endswith(_ORDERED):
-        return from_text(f"{written[:-1]}{item[order_name(name)]['N']}")
+        return from_text(f"{written}{item[order_name(name)]['N']}")
     return from_text(written)
 
 
 def _birth(item: Item) -> Birth:
     input_pack, input_hash, deadline, parent, retry_of, keyed = json.loads(text_in(item["b"]))
-    flow, (started, _) = _flow_in(item), place_in(item)
-    trigger = item["tr"]["S"] if "tr" in item else ""
-    version = item["vh"]["S"]
-    return Birth(flow, version, trigger, started, input_pack, input_hash, deadline, parent, retry_of, keyed=bool(keyed))
+    started, _ = place_in(item)
+    birth = Birth(
+        _flow_in(item),
+        item["vh"]["S"],
+        item["tr"]["S"] if "tr" in item else "",
+        started,
+        input_pack,
+        input_hash,
+        deadline,
+        parent,
+        retry_of,
+        keyed=bool(keyed),
+    )
+    return with_birth_extras(birth, item["bx"]["S"]) if "bx" in item else birth
 
 
 def _reason(value: dict[str, Any]) -> Reason:

@@ -1,92 +1,98 @@
-"""A schedule in EventBridge Scheduler's own words, or a named refusal of what it has no words for. Pure.
+"""A schedule in EventBridge Scheduler's own words: expressions that fire in every minute in which it does. Pure.
 
-Its cron has six fields (`minutes hours day-of-month month day-of-week year`), one of the two days is always `?`,
-weekdays count from Sunday as 1, and it fires to the minute (EventBridge Scheduler guide, "Schedule types").
+They may fire in more minutes than that: `worker.minutes` finds out which moments of a minute are the schedule's own. So
+nothing is refused for want of a word. Scheduler's cron has six fields (`minutes hours day-of-month month day-of-week
+year`), one of the two days is always `?`, weekdays count from Sunday as 1, and it fires to the minute (EventBridge
+Scheduler guide, "Schedule types"). Its rates are not used: how they count is not said to the minute.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
+from math import gcd
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from chalicelib.errors import NotBuiltYetError
-from chalicelib.kit.cron import Schedule, next_time
+from chalicelib.kit.cron import Cron, Schedule, next_time
 
-_LONGEST_EXPRESSION = 256
-"""API reference, CreateSchedule, ScheduleExpression."""
+_DAY = timedelta(days=1)
+_AHEAD = 400
+"""Days that tell how a zone's clocks change: more than a year, since most do so twice in one."""
 
 
 class Spoken(NamedTuple):
-    """One schedule as Scheduler takes it; `start` (epoch seconds) is the first firing of a rate, 0 for a cron."""
+    """One schedule as Scheduler takes it."""
 
     expression: str
     zone: str
-    start: int = 0
 
 
-def spoken(schedule: Schedule, zone: str, now: datetime, where: str) -> tuple[Spoken, ...]:
-    """The schedules that together fire when this one does; two of them where days and weekdays mean either.
+def spoken(schedule: Schedule, zone: str, now: datetime) -> tuple[Spoken, ...]:
+    """The schedules that together fire in every minute in which this one does.
 
-    Where both fire at once the flow starts once all the same: the planned moment is its delivery key.
+    Several of them where a day or a weekday is enough. Where two fire in one minute each moment starts once all the
+    same.
 
     Args:
         schedule: as `kit.cron` understood it.
         zone: an IANA name.
-        now: when it is made; a rate begins at its next multiple, so that it is in step with the other hosts.
-        where: names the trigger in a refusal, such as `triggers.nightly`.
-
-    Raises:
-        NotBuiltYetError: Scheduler cannot express it; the message says what, and what to write instead.
+        now: when they are made; how the zone's clocks will change is looked up from here on.
     """
     if isinstance(schedule, timedelta):
-        return (_rate(schedule, zone, now, where),)
-    if schedule.seconds != (0,):
-        raise NotBuiltYetError(f"{where}: on AWS a schedule fires to the minute. Write `cron` with five fields.")
-    time = f"{_list(schedule.minutes, 0, 59)} {_list(schedule.hours, 0, 23)}"
-    days, months = _list(schedule.days, 1, 31), _list(schedule.months, 1, 12)
-    weekdays = _list({day + 1 for day in schedule.weekdays}, 1, 7)
-    if schedule.either_day:
-        found = [f"{time} {days} {months} ? *", f"{time} ? {months} {weekdays} *"]
-    elif weekdays == "*":
-        found = [f"{time} {days} {months} ? *"]
-    elif days == "*":
-        found = [f"{time} ? {months} {weekdays} *"]
-    else:
-        raise NotBuiltYetError(
-            f"{where}: on AWS a schedule cannot ask for a day of the month and a weekday at once, as a step such as "
-            "*/2 beside a weekday does. Name one of them, or the other in an `if`."
-        )
-    expressions = [f"cron({each})" for each in found]
-    if max(map(len, expressions)) > _LONGEST_EXPRESSION:
-        raise NotBuiltYetError(f"{where}: `cron` is too long for AWS. Use ranges, or several triggers.")
-    return tuple(Spoken(each, zone) for each in expressions)
+        return _interval(schedule, zone, now)
+    offsets = _offsets(zone, now)
+    if schedule.every_hour and len(offsets) > 1:
+        # It follows real time through the change of clocks, and Scheduler's hours do so in UTC alone. Which day it is
+        # there depends on the hour: every day is asked.
+        minutes = {(minute - offset) % 60 for minute in schedule.minutes for offset in offsets}
+        return (_spoken(minutes, range(24), "*", "*", "?", "UTC"),)
+    return _cron(schedule, zone)
 
 
-def _rate(interval: timedelta, zone: str, now: datetime, where: str) -> Spoken:
-    if interval % timedelta(minutes=1):
-        raise NotBuiltYetError(f"{where}: on AWS `every` is whole minutes. Write 1m or more.")
-    days, rest = divmod(interval, timedelta(days=1))
-    if days == 1 and not rest:
-        return Spoken("cron(0 0 * * ? *)", zone)
-    if not rest and not _is_even(zone, now):
-        raise NotBuiltYetError(
-            f"{where}: on AWS a day of `every` has 24 hours, and in {zone} clocks change. Write a `cron`, or set the "
-            "trigger's `timezone` to UTC."
-        )
-    minutes = interval // timedelta(minutes=1)
-    for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
-        if minutes % size == 0:
-            count = minutes // size
-            first = next_time(interval, now, zone)
-            return Spoken(f"rate({count} {unit}{'' if count == 1 else 's'})", zone, int(first.timestamp()))
-    raise AssertionError("every number of minutes is a multiple of one")
+def _cron(cron: Cron, zone: str) -> tuple[Spoken, ...]:
+    """In the schedule's own zone, where Scheduler does with the change of clocks what ours does."""
+    days, months = _list(cron.days, 1, 31), _list(cron.months, 1, 12)
+    weekdays = _list({day + 1 for day in cron.weekdays}, 1, 7)
+    by_day = _spoken(cron.minutes, cron.hours, days, months, "?", zone)
+    by_weekday = _spoken(cron.minutes, cron.hours, "?", months, weekdays, zone)
+    if cron.either_day:
+        return by_day, by_weekday
+    # Scheduler cannot ask for both; where both are restricted, days are those that fire less often.
+    return (by_weekday if days == "*" and weekdays != "*" else by_day,)
 
 
-def _is_even(zone: str, now: datetime) -> bool:
-    """Whether the zone's clocks stay as they are for the year to come."""
+def _interval(interval: timedelta, zone: str, now: datetime) -> tuple[Spoken, ...]:
+    if interval % _DAY == timedelta():
+        # At midnight, or when the day begins where clocks leave midnight out.
+        times = {(at.hour, at.minute) for at in _midnights(zone, now)}
+        return (_spoken({minute for _, minute in times}, {hour for hour, _ in times}, "*", "*", "?", zone),)
+    minutes, odd = divmod(interval, timedelta(minutes=1))
+    if odd:
+        return (_spoken(range(60), range(24), "*", "*", "?", "UTC"),)
+    # Multiples of the interval in UTC are among those of what it has in common with an hour, and with a day.
+    hours = range(0, 24, gcd(minutes // 60, 24)) if minutes % 60 == 0 else range(24)
+    return (_spoken(range(0, 60, gcd(minutes, 60)), hours, "*", "*", "?", "UTC"),)
+
+
+def _spoken(minutes: Iterable[int], hours: Iterable[int], days: str, months: str, weekdays: str, zone: str) -> Spoken:
+    time = f"{_list(set(minutes), 0, 59)} {_list(set(hours), 0, 23)}"
+    return Spoken(f"cron({time} {days} {months} {weekdays} *)", zone)
+
+
+def _offsets(zone: str, now: datetime) -> set[int]:
+    """How far the zone's clocks will be ahead of UTC, in minutes: more than one where they change."""
     place = ZoneInfo(zone)
-    offsets = {(now.astimezone(UTC) + timedelta(days=days)).astimezone(place).utcoffset() for days in range(0, 370, 5)}
-    return len(offsets) == 1
+    moments = (now.astimezone(UTC) + day * _DAY for day in range(0, _AHEAD, 5))
+    return {int((moment.astimezone(place).utcoffset() or timedelta()) / timedelta(minutes=1)) for moment in moments}
+
+
+def _midnights(zone: str, now: datetime) -> list[datetime]:
+    """When days will begin in a zone, as its clocks show."""
+    found: list[datetime] = []
+    moment = now
+    for _ in range(_AHEAD):
+        moment = next_time(_DAY, moment, zone)
+        found.append(moment.astimezone(ZoneInfo(zone)))
+    return found
 
 
 def _list(values: Collection[int], low: int, high: int) -> str:

@@ -25,8 +25,12 @@ from chalicelib.signing.sigv4 import sign_headers
 PLANNED = "<aws.scheduler.scheduled-time>"
 """What Scheduler replaces by the planned moment (its guide, "Adding context attributes")."""
 
-_LATEST_SECONDS = 3600
-"""A moment that could not be handed over within an hour is let go."""
+_LATEST_SECONDS = 86_400
+"""How long Scheduler goes on trying to hand a moment over, the longest it can. What is too late to start anything is
+the flow's to say (`catch_up`), and a late one finds whatever was missed before it."""
+
+_TRIES = 185
+"""How often, the most it can (API reference, RetryPolicy)."""
 
 
 class SchedulerSchedules:
@@ -43,9 +47,11 @@ class SchedulerSchedules:
     async def replace(self, live: Live, plan: Plan) -> None:
         """A flow's schedules are those of this version, and no other's; a disabled flow has none.
 
-        Raises:
-            NotBuiltYetError: a trigger's schedule cannot be expressed; nothing was changed.
-            StoreError, TimedOutError, CutOffError: it could not be carried out whole; the same again completes it.
+        A schedule that says the same as one that is there already stays as it is: what it invokes asks which version
+        is live.
+
+        Raises StoreError, TimedOutError or CutOffError where it could not be carried out whole; the same again
+        completes it.
         """
         prefix = flow_prefix(live.tenant, live.flow)
         wanted = dict(self._definitions(live, plan)) if live.enabled else {}
@@ -61,9 +67,9 @@ class SchedulerSchedules:
             event = {"tenant": live.tenant, "flow": live.flow, "trigger": trigger, "at": PLANNED}
             said = json.dumps([each.expression, each.zone, event, self._names])
             name = f"{flow_prefix(live.tenant, live.flow)}{_hash(said)}"
-            yield name, self._definition(each.expression, each.zone, each.start, event)
+            yield name, self._definition(each.expression, each.zone, event)
 
-    def _definition(self, expression: str, zone: str, start: int, event: Mapping[str, str]) -> dict[str, Any]:
+    def _definition(self, expression: str, zone: str, event: Mapping[str, str]) -> dict[str, Any]:
         names = self._names
         return {
             "GroupName": names.schedule_group,
@@ -71,12 +77,11 @@ class SchedulerSchedules:
             "ScheduleExpressionTimezone": zone,
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "State": "ENABLED",
-            **({"StartDate": start} if start else {}),
             "Target": {
                 "Arn": names.function_arn("tick"),
                 "RoleArn": names.schedule_role,
                 "Input": json.dumps(event),
-                "RetryPolicy": {"MaximumEventAgeInSeconds": _LATEST_SECONDS, "MaximumRetryAttempts": 10},
+                "RetryPolicy": {"MaximumEventAgeInSeconds": _LATEST_SECONDS, "MaximumRetryAttempts": _TRIES},
             },
         }
 
@@ -126,13 +131,12 @@ class SchedulerSchedules:
 
 
 def schedules_of(plan: Plan, now: datetime) -> list[tuple[str, Spoken]]:
-    """Every schedule of a plan with its trigger's id; raises NotBuiltYetError for one that cannot be expressed."""
+    """Every schedule of a plan with its trigger's id."""
     found: list[tuple[str, Spoken]] = []
     for trigger in plan.triggers.values():
         if trigger.uses == "schedule":
             zone = str(trigger.parameters.get("timezone") or plan.timezone)
-            said = spoken(schedule_of(trigger.parameters), zone, now, f"triggers.{trigger.id}")
-            found += [(trigger.id, each) for each in said]
+            found += [(trigger.id, each) for each in spoken(schedule_of(trigger.parameters), zone, now)]
     return found
 
 

@@ -11,9 +11,11 @@ from chalicelib.adapters.aws.conditions import (
     is_due_by_then,
     is_due_later,
     is_exactly,
+    is_new_or,
     is_of_epoch,
     is_open,
     is_readable,
+    is_unchanged_since,
     is_unnamed,
 )
 from chalicelib.adapters.aws.expressions import Expression
@@ -22,7 +24,7 @@ from chalicelib.adapters.aws.values import VERSION, number, text
 from chalicelib.engine.conditions import CANCELLABLE
 from chalicelib.engine.facts import Done
 from chalicelib.engine.records import RecordKey, Status
-from chalicelib.engine.writes import Cancel, Commit, Exactly, Write
+from chalicelib.engine.writes import Cancel, Commit, Due, Exactly, Write
 
 
 class DueEntry(Enum):
@@ -43,7 +45,9 @@ def moves_due_entry(write: Write) -> bool:
     """Whether the write may be refused for the sake of the due entry alone."""
     if creates(write) or write.next_check is None:
         return False
-    return isinstance(write, Cancel) or write.finish is None or not write.finish.told
+    if isinstance(write, Cancel):
+        return True
+    return write.due is Due.EARLIER and not _ends_told(write)
 
 
 def expression_of(write: Write, due: DueEntry, partitions: int) -> Expression:
@@ -70,7 +74,7 @@ def _create(e: Expression, commit: Commit, partitions: int) -> None:
         if isinstance(put.guard, Exactly):  # never holds on a record that is not there
             e.require(is_exactly(name, put.guard.fact))
     e.set("v", VERSION)
-    e.set("ep", number(commit.epoch))
+    e.set("ep", number(commit.epoch + commit.redrives))
     e.set("rev", number(1))
     if commit.birth is not None:
         for name, value in birth_attributes(commit.key, commit.birth).items():
@@ -79,11 +83,10 @@ def _create(e: Expression, commit: Commit, partitions: int) -> None:
         e.set(name, text(put_text(put)))
         if put.numbered and isinstance(put.fact, Done):
             e.set(order_name(name), number(0))
-    status = Status.RUNNING if commit.ending is None else Status.ENDING
-    e.set("st", {"S": (commit.finish.status if commit.finish else status).value})
+    e.set("st", {"S": (_status_after(commit) or Status.RUNNING).value})
     if commit.ending is not None:
         e.set("rs", reason_text(commit.ending))
-    if commit.next_check is not None and not (commit.finish and commit.finish.told):
+    if commit.next_check is not None and not _ends_told(commit):
         _set_due(e, commit.key, commit.next_check, partitions)
     if commit.finish is not None:
         e.set("en", number(commit.now))
@@ -92,35 +95,85 @@ def _create(e: Expression, commit: Commit, partitions: int) -> None:
 
 def _commit(e: Expression, commit: Commit, due: DueEntry, partitions: int) -> None:
     _guard(e, commit)
-    e.add_one("rev", is_new=False)
+    e.add_one("rev", is_new=commit.upserts)
     for name, put in commit.puts.items():
         e.set(name, text(put_text(put)))
         if put.numbered and isinstance(put.fact, Done):
-            e.copy(order_name(name), "rev")
-    if commit.ending is not None:
-        e.set_first("rs", reason_text(commit.ending))
-    if commit.finish is not None:
-        e.set("st", {"S": commit.finish.status.value})
-        e.set_first("en", number(commit.now))
-    elif commit.ending is not None:
-        e.set("st", {"S": Status.ENDING.value})
-    if commit.finish is not None and commit.finish.told:
+            e.copy(order_name(name), "rev", is_new=commit.upserts)
+    _remove_facts(e, commit)
+    _set_state(e, commit)
+    if _ends_told(commit) or (commit.due is Due.EXACTLY and commit.next_check is None):
         e.remove("gp")
         e.remove("gs")
+    elif commit.next_check is not None and commit.due is Due.EXACTLY:
+        _set_due(e, commit.key, commit.next_check, partitions)
     elif commit.next_check is not None:
         _move_due(e, commit.key, commit.next_check, due, partitions)
     _set_rest(e, commit)
 
 
+def _remove_facts(e: Expression, commit: Commit) -> None:
+    """What goes, and its commit order; what is put in the same write stays."""
+    for name in sorted(commit.removes):
+        put = commit.puts.get(name)
+        if put is None:
+            e.remove(name)
+        if put is None or not (put.numbered and isinstance(put.fact, Done)):
+            e.remove(order_name(name))
+
+
+def _set_state(e: Expression, commit: Commit) -> None:
+    """Status, epoch, reason and end of a record that may be there."""
+    # What a redrive forgets cannot be kept from before.
+    keep = e.set if commit.redrives else e.set_first
+    status = _status_after(commit)
+    if status is not None:
+        e.set("st", {"S": status.value})
+    if commit.upserts:
+        e.set_first("v", VERSION)
+        if status is None:
+            e.set_first("st", {"S": Status.RUNNING.value})
+        if not commit.redrives:
+            e.set_first("ep", number(commit.epoch))
+    if commit.redrives:
+        e.set("ep", number(commit.epoch + 1))
+    if commit.ending is not None:
+        keep("rs", reason_text(commit.ending))
+    elif commit.redrives:
+        e.remove("rs")
+    if commit.finish is not None:
+        keep("en", number(commit.now))
+    elif commit.redrives:
+        e.remove("en")
+    if commit.redrives and not (commit.finish and commit.finish.output_pack):
+        e.remove("op")
+
+
+def _status_after(commit: Commit) -> Status | None:
+    """The status that the write sets; None where it leaves it."""
+    if commit.finish is not None:
+        return commit.finish.status
+    if commit.ending is not None and not (commit.becomes and commit.becomes.is_terminal):
+        return Status.ENDING
+    return commit.becomes
+
+
+def _ends_told(commit: Commit) -> bool:
+    """Whether it is the end, and nobody has to hear of it: then no due entry stays."""
+    return commit.finish is not None and commit.finish.told
+
+
 def _guard(e: Expression, commit: Commit) -> None:
-    """Under which conditions an existing record takes this commit, the due entry aside."""
+    """Under which conditions a record takes this commit, the due entry aside."""
     allowed = commit.allowed
     if commit.ending is not None and commit.finish is None:
         # What has ended does not begin to end again.
         allowed = frozenset(status for status in allowed if not status.is_terminal)
-    e.require(is_readable)
-    e.require(is_of_epoch(commit.epoch))
-    e.require(has_status(allowed))
+    there = [is_readable, is_of_epoch(commit.epoch), has_status(allowed)]
+    if commit.seen_rev is not None:
+        there.append(is_unchanged_since(commit.seen_rev))
+    for sentence in [is_new_or(*there)] if commit.upserts else there:
+        e.require(sentence)
     if any(not isinstance(put.guard, Exactly) for put in commit.puts.values()):
         e.require(is_open(commit.puts, commit.now))
     for name, put in commit.puts.items():
@@ -138,6 +191,8 @@ def _set_rest(e: Expression, commit: Commit) -> None:
         e.set("bz", number(commit.busy))
     if commit.expires:
         e.set("ttl", number(commit.expires))
+    elif commit.redrives:
+        e.remove("ttl")  # it runs again: the table must not forget it meanwhile
     for name, content in commit.inline.items():
         e.set(name, text(content))
 

@@ -10,6 +10,7 @@ from chalicelib.adapters.aws.client import Aws
 from chalicelib.adapters.aws.directory import enter_flow, find_flows
 from chalicelib.adapters.aws.table import Table
 from chalicelib.adapters.aws.values import VERSION, check_version, number, number_in, text, text_in
+from chalicelib.adapters.extras import live_extras, with_live_extras
 from chalicelib.errors import CutOffError, NotFoundError, StoreError, TimedOutError
 from chalicelib.ports import Blobs, Live, Version
 
@@ -84,6 +85,8 @@ class AwsVersions:
             "rev": number(live.rev),
             "tokens": {"S": json.dumps(dict(live.tokens), separators=(",", ":"))},
         }
+        if extras := live_extras(live):
+            item["extras"] = {"S": extras}
         # Nobody has published this flow; or nobody since the writer looked, and it is a record we may replace.
         first, next_one = "attribute_not_exists(pk)", "rev=:seen AND v=:v"
         values = {} if live.rev == 1 else {":seen": number(live.rev - 1), ":v": VERSION}
@@ -129,7 +132,7 @@ def _key(tenant: str, flow: str, sort: str) -> Item:
 
 def _live(tenant: str, flow: str, item: Item) -> Live:
     try:
-        return Live(
+        live = Live(
             tenant,
             flow,
             item["version"]["S"],
@@ -138,5 +141,6 @@ def _live(tenant: str, flow: str, item: Item) -> Live:
             number_in(item, "rev"),
             json.loads(item["tokens"]["S"]),
         )
-    except (KeyError, ValueError) as error:
+        return with_live_extras(live, item["extras"]["S"]) if "extras" in item else live
+    except (KeyError, ValueError, TypeError) as error:
         raise StoreError(f"the pointer of flow {flow} is not readable: {error!r:.200}") from error

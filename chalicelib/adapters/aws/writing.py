@@ -12,6 +12,9 @@ from chalicelib.engine.conditions import allows
 from chalicelib.engine.writes import Answer, Applied, Commit, Refused, Write
 from chalicelib.errors import CutOffError, StoreError, TimedOutError
 
+LONGER_SECONDS = 400 * 86_400
+"""So much longer than its record a pack is kept: the record may be redriven, and need it, until it ends once more."""
+
 _TRIES = 8
 """How often a write may find the due entry moved while it was on its way; only the sweeper moves it later."""
 
@@ -69,8 +72,7 @@ class Writing:
 
     async def _put_pack(self, commit: Commit, name: str, content: str) -> None:
         item: Item = {**pack_key(commit.key, name), "v": VERSION, "t": text(content)}
-        if commit.expires:
-            item["ttl"] = number(commit.expires)
+        item["ttl"] = number((commit.expires or commit.now // 1000) + LONGER_SECONDS)
         try:
             await self._table.call("PutItem", {"Item": item})
         except StoreError as error:

@@ -52,6 +52,16 @@ class MemoryFacts:
         items = found[: listing.limit]
         return Page(items, to_cursor(items[-1]) if len(found) > len(items) else None)
 
+    async def due(self, now: int, limit: int) -> Sequence[RecordKey]:
+        """Heads whose due entry is not after `now`, the earliest first."""
+        heads = [
+            image
+            for key, image in self._images.items()
+            if key.is_head and image.next_check is not None and image.next_check <= now
+        ]
+        heads.sort(key=lambda image: image.next_check or 0)
+        return [image.key for image in heads[:limit]]
+
     async def unfinished(self, limit: int) -> Sequence[tuple[RecordKey, int]]:
         """Heads that still have a due entry, with their epoch; the earliest due first."""
         heads = [image for key, image in self._images.items() if key.is_head and image.next_check is not None]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.due_list import (
     DEFAULT_MOST_RECEIVES,
     DEFAULT_VISIBILITY_SECONDS,
@@ -14,7 +15,7 @@ from chalicelib.ports import Clock, Received
 
 
 class MemoryQueue:
-    """Both sides of a queue (`Queue` and `Inbox`)."""
+    """Both sides of a queue (`Queue` and `Inbox`); `dead` is the receiving side of what came too often."""
 
     def __init__(
         self,
@@ -27,7 +28,7 @@ class MemoryQueue:
         self._visibility = visibility_seconds * 1000
         self._most_receives = most_receives
         self._letters = DueList(clock)
-        self._dead: dict[int, Letter] = {}
+        self.dead = DeadLetters(clock, visibility_seconds, lambda _: None)
         self._sent = 0
 
     async def send(self, sends: Sequence[Send]) -> None:
@@ -50,17 +51,14 @@ class MemoryQueue:
         for letter in taken:
             if letter.count > self._most_receives:
                 self._letters.remove(letter.received.handle)
-                self._dead[letter.number] = letter
+                self.dead.bury([letter])
             else:
                 alive.append(letter)
         return alive
 
     async def acknowledge(self, received: Sequence[Received]) -> None:
         """They are done with; dead letters too."""
-        for each in received:
-            letter = self._letters.remove(each.handle)
-            if letter is None:
-                self._dead.pop(int(each.handle.partition(".")[0]), None)
+        await self.dead.acknowledge([each for each in received if self._letters.remove(each.handle) is None])
 
     async def fail(self, received: Received, delay_seconds: int) -> None:
         """It comes again after this long."""
@@ -68,4 +66,4 @@ class MemoryQueue:
 
     async def dead_letters(self, most: int) -> Sequence[Received]:
         """Messages that were delivered too often, the oldest first, until they are acknowledged."""
-        return [letter.received for letter in list(self._dead.values())[:most]]
+        return self.dead.listed(most)

@@ -4,6 +4,7 @@ import sqlite3
 
 from chalicelib.adapters.sqlite.bulk import Bulk, Row
 from chalicelib.adapters.sqlite.rows import (
+    REMOVE_FACTS,
     WRITE_FACTS,
     WRITE_PACKS,
     WRITE_RECORDS,
@@ -27,16 +28,34 @@ class Memory:
     def __init__(self, last_record: int) -> None:
         self.slots: dict[RecordKey, Slot] = {}
         self.last_record = last_record
+        self._parts: dict[tuple[str, str], set[RecordKey]] = {}
+        """The records of loops that are remembered, by tenant and execution: they say themselves of no end."""
 
     def remember(self, changed: dict[RecordKey, Slot]) -> None:
-        """Take over what a transaction has made of these; what has ended is forgotten."""
+        """Take over what a transaction has made of these; what has ended is forgotten, its loops with it."""
         slots = self.slots
+        ended: list[RecordKey] = []
         for key, slot in changed.items():
             slots.pop(key, None)
-            if not slot.image.status.is_terminal:
-                slots[key] = slot
+            if slot.image.status.is_terminal:
+                ended.append(key)
+                continue
+            slots[key] = slot
+            if key.part:
+                self._parts.setdefault((key.tenant, key.execution), set()).add(key)
+        for key in ended:
+            self.forget(key)
         while len(slots) > MOST_REMEMBERED:
-            del slots[next(iter(slots))]
+            oldest = next(iter(slots))
+            del slots[oldest]
+            if oldest.part:
+                self._parts[oldest.tenant, oldest.execution].discard(oldest)
+
+    def forget(self, key: RecordKey) -> None:
+        """Neither this record nor those of its loops need be remembered."""
+        self.slots.pop(key, None)
+        for part in self._parts.pop((key.tenant, key.execution), ()):
+            self.slots.pop(part, None)
 
 
 class SqliteBatch:
@@ -49,7 +68,8 @@ class SqliteBatch:
         self._memory = memory
         self._last_record = memory.last_record
         self._changed: dict[RecordKey, Slot] = {}
-        self._facts: dict[tuple[int, str], str] = {}
+        self._facts: dict[tuple[int, str], str | None] = {}
+        """By record and name: the fact's text at the end of the transaction; None where it goes."""
         self._packs: list[Row] = []
         self._rows: dict[Bulk, list[Row]] = {}
 
@@ -59,7 +79,9 @@ class SqliteBatch:
         slot = self._changed.get(key) or self._memory.slots.get(key) or self._found(write)
         image = slot.image if slot is not None else None
         if not allows(image, write):
-            return Refused(image)
+            # What was taken for granted below is looked up after all: a refusal says what is there.
+            found = find_record(self.db, key) if slot is None else None
+            return Refused(image if found is None else found.image)
         after = apply(image, write)
         expires = slot.expires if slot is not None else 0
         if slot is None:
@@ -70,6 +92,8 @@ class SqliteBatch:
         if isinstance(write, Commit):
             expires = write.expires or expires
             facts, recorded = after.facts, self._facts
+            for name in write.removes:
+                recorded[number, name] = None
             for name in write.puts:
                 recorded[number, name] = to_text(facts[name])
             for name, text in write.inline.items():
@@ -86,6 +110,14 @@ class SqliteBatch:
             return None
         return find_record(self.db, write.key)
 
+    def has_written(self, key: RecordKey) -> bool:
+        """Whether this transaction changes the record: what the tables say of it is old already."""
+        return key in self._changed
+
+    def forget(self, key: RecordKey) -> None:
+        """The record goes with this transaction, and its loops' records with it."""
+        self._memory.forget(key)
+
     def add(self, statement: Bulk, row: Row) -> None:
         """Write this row with the others of its statement, in no particular order among statements."""
         self._rows.setdefault(statement, []).append(row)
@@ -94,7 +126,9 @@ class SqliteBatch:
         """Write every row that is waiting."""
         db = self.db
         WRITE_RECORDS.write(db, [record_row(slot) for slot in self._changed.values()])
-        WRITE_FACTS.write(db, [(number, name, text) for (number, name), text in self._facts.items()])
+        facts = self._facts.items()
+        WRITE_FACTS.write(db, [(number, name, text) for (number, name), text in facts if text is not None])
+        REMOVE_FACTS.write(db, [place for place, text in facts if text is None])
         WRITE_PACKS.write(db, self._packs)
         for statement, rows in self._rows.items():
             statement.write(db, rows)

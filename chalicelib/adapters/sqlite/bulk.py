@@ -18,15 +18,16 @@ _SIZES = (64, 32, 16, 8, 4, 2, 1)
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """A statement in three pieces: before the rows, one row, after the rows."""
+    """A statement in pieces: before the rows, one row, after the rows; and what stands between two rows."""
 
     head: str
     row: str
     tail: str = ""
+    between: str = ", "
 
     def of(self, rows: int) -> str:
         """The statement for this many rows."""
-        return self.head + ", ".join([self.row] * rows) + self.tail
+        return self.head + self.between.join([self.row] * rows) + self.tail
 
     def write(self, db: sqlite3.Connection, rows: Sequence[Row]) -> None:
         """Write the rows, in as few steps as may be."""

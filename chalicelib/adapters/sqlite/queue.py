@@ -8,6 +8,7 @@ in the end.
 import json
 from collections.abc import Sequence
 
+from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.due_list import (
     DEFAULT_MOST_RECEIVES,
     DEFAULT_VISIBILITY_SECONDS,
@@ -37,7 +38,7 @@ INSERT OR IGNORE INTO dead_letters (number, body, count, died) SELECT number, bo
 
 
 class SqliteQueue:
-    """Both sides of a queue (`Queue` and `Inbox`)."""
+    """Both sides of a queue (`Queue` and `Inbox`); `dead` is the receiving side of what came too often."""
 
     def __init__(
         self,
@@ -55,6 +56,8 @@ class SqliteQueue:
         self._last = opened.last_message
         self._letters = DueList(clock)
         self._letters.add([_letter(*row) for row in opened.messages])
+        self.dead = DeadLetters(clock, visibility_seconds, self._exhume)
+        self.dead.bury([_letter(*row) for row in opened.dead_letters])
 
     async def send(self, sends: Sequence[Send]) -> None:
         """Return once every message is on disk."""
@@ -92,6 +95,7 @@ class SqliteQueue:
             if letter.count > self._most_receives:
                 self._letters.remove(letter.received.handle)
                 self._bury(letter.number, letter.count, now)
+                self.dead.bury([letter])
             else:
                 alive.append(letter)
         return alive
@@ -105,16 +109,20 @@ class SqliteQueue:
 
     async def acknowledge(self, received: Sequence[Received]) -> None:
         """They are done with, dead letters too. Returns at once: a crash in the next moment may bring them again."""
-        living = [(int(each.handle.partition(".")[0]),) for each in received if self._letters.remove(each.handle)]
-        dead = [row for each in received if (row := (int(each.handle.partition(".")[0]),)) not in living]
+        rows: list[tuple[int]] = []
+        others: list[Received] = []
+        for each in received:
+            letter = self._letters.remove(each.handle)
+            if letter is None:
+                others.append(each)
+            else:
+                rows.append((letter.number,))
+        if rows:
+            self._journal.write_later(lambda batch: [batch.add(_DELETE, row) for row in rows])
+        await self.dead.acknowledge(others)
 
-        def delete(batch: SqliteBatch) -> None:
-            for row in living:
-                batch.add(_DELETE, row)
-            for row in dead:
-                batch.add(_EXHUME, row)
-
-        self._journal.write_later(delete)
+    def _exhume(self, number: int) -> None:
+        self._journal.write_later(lambda batch: batch.add(_EXHUME, (number,)))
 
     async def fail(self, received: Received, delay_seconds: int) -> None:
         """It comes again after this long."""
@@ -122,9 +130,7 @@ class SqliteQueue:
 
     async def dead_letters(self, most: int) -> Sequence[Received]:
         """Messages that were delivered too often, the oldest first, until they are acknowledged."""
-        query = "SELECT number, body, 0, count FROM dead_letters ORDER BY number LIMIT ?"
-        rows = await self._journal.read(lambda db: db.execute(query, (most,)).fetchall())
-        return [_letter(*row).received for row in rows]
+        return self.dead.listed(most)
 
 
 def _letter(number: int, body: str | bytes, visible_at: int, count: int) -> Letter:

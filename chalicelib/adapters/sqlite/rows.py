@@ -4,6 +4,7 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
+from chalicelib.adapters.extras import birth_extras, with_birth_extras
 from chalicelib.adapters.sqlite.bulk import Bulk, Row
 from chalicelib.engine.facts import from_text
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
@@ -22,6 +23,7 @@ _BORN = (
     "parent",
     "retry_of",
     "keyed",
+    "extras",
 )
 _ALL = ("id", *_STATE, *_KEY, *_BORN)
 _UNBORN = (None,) * len(_BORN)
@@ -32,6 +34,8 @@ WRITE_RECORDS = Bulk(
     f" ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _STATE)}",
 )
 WRITE_FACTS = Bulk("INSERT OR REPLACE INTO facts (record, name, fact) VALUES ", "(?, ?, ?)")
+# Not `(record, name) IN (VALUES ...)`: for that SQLite would read the whole table.
+REMOVE_FACTS = Bulk("DELETE FROM facts WHERE ", "(record = ? AND name = ?)", between=" OR ")
 WRITE_PACKS = Bulk("INSERT OR REPLACE INTO packs (record, name, is_inline, content) VALUES ", "(?, ?, ?, ?)")
 _SELECT_RECORD = f"SELECT {', '.join(_ALL)} FROM records WHERE execution = ? AND tenant = ? AND part = ?"  # noqa: S608
 _SELECT_FACTS = "SELECT name, fact FROM facts WHERE record = ?"
@@ -85,6 +89,7 @@ def record_row(slot: Slot) -> Row:
         birth.parent,
         birth.retry_of,
         int(birth.keyed),
+        birth_extras(birth),
     )
 
 
@@ -94,8 +99,8 @@ def find_record(db: sqlite3.Connection, key: RecordKey) -> Slot | None:
     if row is None:
         return None
     number, status, epoch, rev, busy, next_check, reason, output_pack, ended, size, expires = row[:11]
-    born = row[14:]
-    birth = None if born[0] is None else Birth(*born[:-1], keyed=bool(born[-1]))
+    *born, keyed, extras = row[14:]
+    birth = None if born[0] is None else with_birth_extras(Birth(*born, keyed=bool(keyed)), extras)
     image = Image(
         key,
         Status(status),

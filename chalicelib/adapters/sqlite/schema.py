@@ -8,8 +8,8 @@ from pathlib import Path
 from chalicelib.adapters.sqlite.lock import FileLock
 from chalicelib.errors import SettingError, StoreError
 
-SCHEMA_VERSION = 1
-"""Kept in `PRAGMA user_version`. A store of a newer version is refused; there is no older one yet."""
+SCHEMA_VERSION = 2
+"""Kept in `PRAGMA user_version`. A store of a newer version is refused; an older one is brought up to date."""
 
 _PRAGMAS = """
 PRAGMA journal_mode = WAL;
@@ -29,13 +29,14 @@ CREATE TABLE records (
   status TEXT NOT NULL, epoch INTEGER NOT NULL, rev INTEGER NOT NULL, busy INTEGER NOT NULL, next_check INTEGER,
   reason TEXT, output_pack TEXT NOT NULL, ended INTEGER NOT NULL, size INTEGER NOT NULL, expires INTEGER NOT NULL,
   flow TEXT, version TEXT, trigger_id TEXT, started INTEGER, input_pack TEXT, input_hash TEXT, deadline INTEGER,
-  parent TEXT, retry_of TEXT, keyed INTEGER,
+  parent TEXT, retry_of TEXT, keyed INTEGER, extras TEXT,
   UNIQUE (execution, tenant, part)
 ) STRICT;
 CREATE INDEX records_by_start ON records (tenant, started, execution) WHERE part = '';
 CREATE INDEX records_by_flow ON records (tenant, flow, started, execution) WHERE part = '';
 CREATE INDEX records_by_status ON records (tenant, status, started, execution) WHERE part = '';
 CREATE INDEX records_due ON records (next_check) WHERE part = '' AND next_check IS NOT NULL;
+CREATE INDEX records_expiring ON records (expires) WHERE expires <> 0;
 
 CREATE TABLE facts (record INTEGER, name TEXT, fact TEXT NOT NULL, PRIMARY KEY (record, name)) STRICT, WITHOUT ROWID;
 CREATE TABLE packs (record INTEGER, name TEXT, is_inline INTEGER NOT NULL, content ANY NOT NULL,
@@ -44,7 +45,7 @@ CREATE TABLE packs (record INTEGER, name TEXT, is_inline INTEGER NOT NULL, conte
 CREATE TABLE versions (tenant TEXT, flow TEXT, version TEXT, content ANY NOT NULL, stored INTEGER NOT NULL,
   PRIMARY KEY (tenant, flow, version)) STRICT, WITHOUT ROWID;
 CREATE TABLE live (tenant TEXT, flow TEXT, version TEXT NOT NULL, enabled INTEGER NOT NULL, published INTEGER NOT NULL,
-  rev INTEGER NOT NULL, tokens TEXT NOT NULL, PRIMARY KEY (tenant, flow)) STRICT, WITHOUT ROWID;
+  rev INTEGER NOT NULL, tokens TEXT NOT NULL, extras TEXT, PRIMARY KEY (tenant, flow)) STRICT, WITHOUT ROWID;
 
 CREATE TABLE messages (number INTEGER PRIMARY KEY, body ANY NOT NULL, visible_at INTEGER NOT NULL,
   count INTEGER NOT NULL) STRICT;
@@ -53,6 +54,15 @@ CREATE TABLE dead_letters (number INTEGER PRIMARY KEY, body ANY NOT NULL, count 
 
 CREATE TABLE blobs (name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
+
+_UPDATES = {
+    1: """
+ALTER TABLE records ADD COLUMN extras TEXT;
+ALTER TABLE live ADD COLUMN extras TEXT;
+CREATE INDEX records_expiring ON records (expires) WHERE expires <> 0;
+""",
+}
+"""What brings a store of this version to the next one; rows keep what they say, and what they lack has its default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,8 @@ class Opened:
     last_message: int
     messages: Sequence[tuple[int, str | bytes, int, int]]
     """Number, body, visible_at, count: what earlier boots left in the queue."""
+    dead_letters: Sequence[tuple[int, str | bytes, int, int]]
+    """The same of what came too often, and nobody has dealt with."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -109,6 +121,7 @@ def _opened(db: sqlite3.Connection, lock: FileLock, boot: int) -> Opened:
         _number(db, "SELECT max(id) FROM records"),
         _number(db, "SELECT max(number) FROM (SELECT number FROM messages UNION ALL SELECT number FROM dead_letters)"),
         db.execute("SELECT number, body, visible_at, count FROM messages ORDER BY number").fetchall(),
+        db.execute("SELECT number, body, 0, count FROM dead_letters ORDER BY number").fetchall(),
     )
 
 
@@ -120,10 +133,11 @@ def _begin(db: sqlite3.Connection, path: Path) -> int:
             "Install that version, or choose another directory."
         )
     db.execute("BEGIN IMMEDIATE")
-    if version == 0:
-        for statement in _TABLES.split(";"):
-            if statement.strip():
-                db.execute(statement)
+    if version < SCHEMA_VERSION:
+        for script in [_TABLES] if version == 0 else [_UPDATES[step] for step in range(version, SCHEMA_VERSION)]:
+            for statement in script.split(";"):
+                if statement.strip():
+                    db.execute(statement)
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     boot = _number(db, "SELECT max(number) FROM boots") + 1
     db.execute("DELETE FROM boots")

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from chalicelib.adapters.extras import live_extras, with_live_extras
 from chalicelib.adapters.sqlite.batch import SqliteBatch
 from chalicelib.adapters.sqlite.bulk import Bulk
 from chalicelib.adapters.sqlite.journal import Journal
@@ -13,12 +14,14 @@ from chalicelib.ports import Live, Version
 
 _PUT = Bulk("INSERT OR IGNORE INTO versions (tenant, flow, version, content, stored) VALUES ", "(?, ?, ?, ?, ?)")
 _FIRST_LIVE = """
-INSERT OR IGNORE INTO live (version, enabled, published, rev, tokens, tenant, flow) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT OR IGNORE INTO live (version, enabled, published, rev, tokens, extras, tenant, flow)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 _NEXT_LIVE = """
-UPDATE live SET version = ?, enabled = ?, published = ?, rev = ?, tokens = ? WHERE tenant = ? AND flow = ? AND rev = ?
+UPDATE live SET version = ?, enabled = ?, published = ?, rev = ?, tokens = ?, extras = ?
+WHERE tenant = ? AND flow = ? AND rev = ?
 """
-_LIVE = "SELECT tenant, flow, version, enabled, published, rev, tokens FROM live WHERE tenant = ?"
+_LIVE = "SELECT tenant, flow, version, enabled, published, rev, tokens, extras FROM live WHERE tenant = ?"
 
 
 class SqliteVersions:
@@ -57,7 +60,8 @@ class SqliteVersions:
 
     async def set_live(self, live: Live) -> bool:
         """Write the pointer if its `rev` still is `live.rev - 1` (absent for 1); False where somebody was quicker."""
-        row = (live.version, int(live.enabled), live.published, live.rev, json.dumps(dict(live.tokens)))
+        texts = (json.dumps(dict(live.tokens)), live_extras(live))
+        row = (live.version, int(live.enabled), live.published, live.rev, *texts)
 
         def write(batch: SqliteBatch) -> bool:
             if live.rev == 1:
@@ -77,6 +81,6 @@ class SqliteVersions:
         return await self._journal.read(found)
 
 
-def _live(row: tuple[str, str, str, int, int, int, str]) -> Live:
-    tenant, flow, version, enabled, published, rev, tokens = row
-    return Live(tenant, flow, version, bool(enabled), published, rev, json.loads(tokens))
+def _live(row: tuple[str, str, str, int, int, int, str, str | None]) -> Live:
+    tenant, flow, version, enabled, published, rev, tokens, extras = row
+    return with_live_extras(Live(tenant, flow, version, bool(enabled), published, rev, json.loads(tokens)), extras)

@@ -2,13 +2,17 @@
 
 import math
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from chalicelib.kit.action import Control, Example
 from chalicelib.kit.fields import Duration, Rows
+from chalicelib.kit.outputs import ANYTHING, WHOLE, listed, shape
 from chalicelib.kit.values import Json
+
+_MOST_ITEMS: Final = 100_000
+"""What one list of results is still for: who has more works through it in parts."""
 
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%")
 
@@ -27,6 +31,13 @@ def _tolerance(value: object) -> object:
     return value
 
 
+def _countable(items: list[Any]) -> list[Any]:
+    """A list that one loop goes over."""
+    if len(items) > _MOST_ITEMS:
+        raise ValueError(f"has more than {_MOST_ITEMS:,} items; cut it, and hand each part to a flow of its own")
+    return items
+
+
 class Foreach(Control):
     """Run the steps below it once for every item of a list, several at a time.
 
@@ -34,16 +45,20 @@ class Foreach(Control):
 
     The value is `{"results", "failed", "count"}`: the results of the body's `output` (or of its only last step) in the
     order of the items, null where one failed; for each failure its `index`, `item` and `error`; and how many turns
-    there were. All of it runs in one invocation.
+    there were. A long list is cut into chunks that run beside one another; the order of the results stays that of the
+    items. A list has at most 100,000 items.
     """
 
+    output = shape(
+        results=listed(ANYTHING), failed=listed(shape(index=WHOLE, item=ANYTHING, error=ANYTHING)), count=WHOLE
+    )
     example = Example(
         given={"over": [1, 2, 3], "concurrency": 2},
         returns={"results": [2, 4, 6], "failed": [], "count": 3},
         about="With a body whose output is `${ item * 2 }`.",
     )
 
-    over: Rows
+    over: Annotated[Rows, AfterValidator(_countable)]
     """The items. One value is a list of one; nothing is an empty list, and the step is done at once."""
     as_: Annotated[str, Field(alias="as", pattern=r"^[a-z][a-z0-9_]{0,39}$")] = "item"
     """The name an item goes by, where `item` is taken: a loop inside a loop needs one."""

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from chalicelib.kit.action import Control, Example
 from chalicelib.kit.fields import Anything, FileReference, LongText
 from chalicelib.kit.headers import checked_headers, header_text
+from chalicelib.kit.outputs import ANYTHING, TEXT, TEXTS_BY_NAME, WHOLE, shape
 from chalicelib.kit.values import Json, Moment, Outcome, Succeeded
 
 
@@ -22,6 +23,7 @@ class Respond(Control):
     `{"status", "headers", "as", "body"}`, `as` being `json`, `text`, `file` or `nothing`.
     """
 
+    output = shape(status=WHOLE, headers=TEXTS_BY_NAME, body=ANYTHING, **{"as": TEXT})
     example = Example(
         given={"status": 404, "json": {"error": "low score"}},
         returns={

@@ -24,6 +24,10 @@ class Schedule(Trigger):
     Where clocks change, a time that does not exist that day is skipped, and a time that comes twice fires once; a
     schedule for every hour follows real time. `every` counts from the full hour (whole days: from midnight), so
     `every: 15m` fires at :00, :15, :30 and :45.
+
+    Beside `with`, `overlap` says what a time does while the execution of an earlier one has not ended: `allow` (as if
+    left out) starts another, `skip` lets this time pass, `queue` starts it afterwards. `catch_up` says which of the
+    times that passed while nothing could be started are made up for: `none` (as if left out), the `last`, or `all`.
     """
 
     hands_over = {

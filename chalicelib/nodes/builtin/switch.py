@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from chalicelib.kit.action import Control, Example
+from chalicelib.kit.outputs import TEXT, shape
 from chalicelib.kit.values import Moment, Outcome, Succeeded
 
 _CASE = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -33,6 +34,7 @@ class Switch(Control):
 
     ports = ("else",)
     ports_from = "cases"
+    output = shape(case=TEXT)
     example = Example(
         given={"cases": {"large": False, "medium": True, "odd": True}}, returns={"case": "medium"}, port="medium"
     )

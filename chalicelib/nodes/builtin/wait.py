@@ -1,19 +1,17 @@
 """A pause in the flow."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from datetime import UTC, datetime
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
-from chalicelib.errors import NotBuiltYetError, ParameterError
+from chalicelib.errors import ParameterError
 from chalicelib.flow.dates import iso
 from chalicelib.kit.action import Control, Example
-from chalicelib.kit.fields import Duration
+from chalicelib.kit.fields import LONGEST_WAIT, Pause
+from chalicelib.kit.outputs import TEXT, shape
 from chalicelib.kit.values import Moment, Outcome, Succeeded, Waits
-
-LONGEST: Final = timedelta(minutes=15)
-"""What one queue delay can hold (SQS, DelaySeconds: 900)."""
 
 
 def read_time(text: str, zone: str) -> datetime:
@@ -30,9 +28,11 @@ def read_time(text: str, zone: str) -> datetime:
 class Wait(Control):
     """Wait for a length of time, or until a moment; then go on.
 
-    A moment that has passed does not wait. For now a wait lasts at most 15 minutes.
+    It lasts up to 366 days, through restarts and new versions of the flow. A moment that has passed does not wait. The
+    value is `{"until"}`: the moment, in UTC.
     """
 
+    output = shape(until=TEXT)
     example = Example(
         given={"for": "10m"},
         returns=Waits(datetime(2026, 11, 20, 7, 10, tzinfo=UTC), {"until": "2026-11-20T07:10:00.000Z"}),
@@ -48,10 +48,15 @@ class Wait(Control):
             returns={"until": "2026-10-31T23:00:00.000Z"},
             about="Already past: the step is done at once.",
         ),
+        Example(
+            given={"for": "30d"},
+            returns=Waits(datetime(2026, 12, 20, 7, 0, tzinfo=UTC), {"until": "2026-12-20T07:00:00.000Z"}),
+            about="A day is 24 hours, whatever the clocks do.",
+        ),
     )
 
-    for_: Duration | None = Field(default=None, alias="for", json_schema_extra={"x-maximum": "15m"})
-    """How long, such as `30s`, `10m`; at most `15m` for now."""
+    for_: Pause | None = Field(default=None, alias="for")
+    """How long, such as `30s`, `10m` or `14d`; at most `366d`."""
     until: str | None = Field(default=None, json_schema_extra={"widget": "time"})
     """Until when, as ISO 8601, such as `2026-11-20T09:00`; without an offset it is in the flow's time zone."""
 
@@ -59,8 +64,6 @@ class Wait(Control):
     def _one(self) -> Self:
         if (self.for_ is None) == (self.until is None):
             raise ValueError("needs either `for` or `until`, not both")
-        if self.for_ is not None and self.for_ > LONGEST:
-            raise NotBuiltYetError("with.for: a wait of more than 15 minutes cannot be done yet; write at most 15m")
         return self
 
     def decide(self, moment: Moment) -> Outcome:
@@ -69,6 +72,6 @@ class Wait(Control):
         value = {"until": iso(until)}
         if until <= moment.now:
             return Succeeded(value)
-        if until - moment.now > LONGEST:
-            raise NotBuiltYetError("with.until: a wait of more than 15 minutes cannot be done yet")
+        if until - moment.now > LONGEST_WAIT:
+            raise ParameterError("with.until: is more than 366 days away; a step waits a year at most")
         return Waits(until, value)

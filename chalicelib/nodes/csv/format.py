@@ -7,6 +7,7 @@ from chalicelib.errors import ParameterError
 from chalicelib.flow.values import Json
 from chalicelib.kit.action import Action, Example
 from chalicelib.kit.fields import Rows
+from chalicelib.kit.outputs import TEXT
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection)."""
@@ -18,6 +19,7 @@ class Format(Action):
     Rows are objects or lists. null and missing fields are empty cells, objects and lists are written as JSON.
     """
 
+    output = TEXT
     example = Example(
         given={"items": [{"sku": "007", "name": "Hook, large", "price": 19.9}, {"sku": "008", "stock": None}]},
         returns='sku,name,price,stock\r\n007,"Hook, large",19.9,\r\n008,,,\r\n',

@@ -7,6 +7,7 @@ from typing import Literal
 
 from chalicelib.kit.action import Action, Example
 from chalicelib.kit.fields import LongText
+from chalicelib.kit.outputs import ANYTHING, listed
 from chalicelib.kit.values import Failed, Failure, Json
 from chalicelib.nodes.csv.cells import Type, read_cell
 from chalicelib.nodes.csv.delimiters import Delimiter, delimiter_in
@@ -22,6 +23,7 @@ class Parse(Action):
     blank lines are passed over.
     """
 
+    output = listed(ANYTHING)
     example = Example(
         given={"text": 'sku,name,price\r\n007,"Hook, large",19.90\r\n008,Eye,\r\n', "types": {"price": "number"}},
         returns=[

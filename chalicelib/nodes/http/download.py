@@ -8,6 +8,7 @@ from chalicelib.kit import values
 from chalicelib.kit.action import Action, Conversation, Example
 from chalicelib.kit.answers import file_name, media_type
 from chalicelib.kit.fields import AnyObject
+from chalicelib.kit.outputs import FILE, TEXTS_BY_NAME, shape
 from chalicelib.kit.values import PutFile, Response
 from chalicelib.nodes.http.redirects import STATUSES, followed
 from chalicelib.nodes.http.service import HTTP, Url
@@ -21,6 +22,7 @@ class Download(Action):
 
     service = HTTP
     effect = "read"
+    output = shape(file=FILE, headers=TEXTS_BY_NAME)
     example = Example(
         given={"url": "https://reports.example/weekly.csv"},
         sends=(

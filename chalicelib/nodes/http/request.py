@@ -14,6 +14,7 @@ from chalicelib.kit.answers import Form, body_of, file_name, json_of
 from chalicelib.kit.encode import json_bytes
 from chalicelib.kit.fields import AnyObject, Anything, FileReference, LongText, one_as_list
 from chalicelib.kit.headers import checked_headers
+from chalicelib.kit.outputs import ANYTHING, TEXTS_BY_NAME, WHOLE, YES_OR_NO, shape
 from chalicelib.kit.values import ABSENT, Ask, Failed, Failure, GetFile, Json, Part, Response
 from chalicelib.nodes.http.paging import Paging
 from chalicelib.nodes.http.redirects import STATUSES, followed
@@ -60,10 +61,14 @@ class Request(Action):
     The value is `{"status", "headers", "body"}`, header names in lower case. A JSON answer is parsed, text is text,
     anything else is kept as a file; `as` says otherwise. A 4xx or 5xx is a failure unless `accept` names it. With
     `paging`, `body` is the rows of all pages, `pages` their number, and `more` whether pages were left.
+
+    A request with an effect carries an `Idempotency-Key`, the same in every attempt, unless `headers` gives one:
+    services that know it act once, however often it comes.
     """
 
     service = HTTP
     effect_by = "method"
+    output = shape(status=WHOLE, headers=TEXTS_BY_NAME, body=ANYTHING, pages=WHOLE, more=YES_OR_NO)
     example = Example(
         given={"url": "https://api.example/people", "query": {"email": "ann@shop.example"}},
         sends=(values.Request("GET", "https://api.example/people", query={"email": "ann@shop.example"}),),

@@ -7,6 +7,7 @@ from pydantic import Field
 from chalicelib.kit.action import Action, Conversation, Example
 from chalicelib.kit.answers import Form, body_of, media_type
 from chalicelib.kit.aws import Region
+from chalicelib.kit.outputs import ANYTHING, TEXT_OR_NULL, TEXTS_BY_NAME, WHOLE, shape
 from chalicelib.kit.values import PutFile, Request, Response
 from chalicelib.nodes.s3.service import Bucket, Key, metadata_of, object_path, s3_service
 
@@ -21,6 +22,15 @@ class GetObject(Action):
 
     service = s3_service("GetObject")
     effect = "read"
+    output = shape(
+        body=ANYTHING,
+        content_type=TEXT_OR_NULL,
+        size=WHOLE,
+        etag=TEXT_OR_NULL,
+        modified=TEXT_OR_NULL,
+        version_id=TEXT_OR_NULL,
+        metadata=TEXTS_BY_NAME,
+    )
     example = Example(
         given={"bucket": "reports", "key": "latest.json", "region": "eu-central-1"},
         sends=(Request("GET", "/reports/latest.json", fills={"region": "eu-central-1"}),),

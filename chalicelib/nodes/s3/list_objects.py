@@ -7,6 +7,7 @@ from pydantic import Field
 
 from chalicelib.kit.action import Action, Conversation, Example
 from chalicelib.kit.aws import Region, xml_of
+from chalicelib.kit.outputs import TEXT, TEXT_OR_NULL, WHOLE, YES_OR_NO, listed, shape
 from chalicelib.kit.values import Json, Request, Response
 from chalicelib.nodes.s3.service import Bucket, object_path, s3_service
 
@@ -29,6 +30,13 @@ class ListObjects(Action):
 
     service = s3_service("ListObjectsV2")
     effect = "read"
+    output = shape(
+        objects=listed(
+            shape(key=TEXT, size=WHOLE, etag=TEXT_OR_NULL, modified=TEXT_OR_NULL, storage_class=TEXT_OR_NULL)
+        ),
+        prefixes=listed(TEXT),
+        more=YES_OR_NO,
+    )
     example = Example(
         given={"bucket": "reports", "prefix": "weekly/", "delimiter": "/", "region": "eu-central-1"},
         sends=(

@@ -9,6 +9,7 @@ from chalicelib.kit.address import utf8
 from chalicelib.kit.aws import Region
 from chalicelib.kit.encode import json_bytes
 from chalicelib.kit.fields import AnyObject, Anything, FileReference, LongText
+from chalicelib.kit.outputs import TEXT, TEXT_OR_NULL, WHOLE, shape
 from chalicelib.kit.values import GetFile, Request, Response
 from chalicelib.nodes.s3.service import Bucket, Key, object_path, s3_service
 
@@ -21,6 +22,7 @@ class PutObject(Action):
 
     service = s3_service("PutObject")
     effect = "idempotent"
+    output = shape(bucket=TEXT, key=TEXT, etag=TEXT_OR_NULL, version_id=TEXT_OR_NULL, size=WHOLE)
     example = Example(
         given={
             "bucket": "reports",

@@ -1,4 +1,4 @@
-"""The control nodes decide as their pages say, and refuse by name what cannot be done yet."""
+"""The control nodes decide as their pages say, and refuse by name what they cannot do."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from chalicelib.catalogue import build
-from chalicelib.errors import NotBuiltYetError, ParameterError
+from chalicelib.errors import ParameterError
 from chalicelib.kit.action import Control
 from chalicelib.kit.values import Failed, Failure, Moment, Started, StartFlow, Succeeded, Waits
+from chalicelib.nodes.builtin.approval import Approval
 from chalicelib.nodes.builtin.foreach import Foreach
+from chalicelib.nodes.builtin.repeat import Repeat
 from tests.talk import MOMENT, talk
 
 
@@ -48,6 +50,9 @@ def test_set_is_what_stands_in_it_whatever_the_names() -> None:
     [
         ({"for": "30s"}, "2026-11-20T07:00:30"),
         ({"for": "15m"}, "2026-11-20T07:15:00"),
+        ({"for": "14d"}, "2026-12-04T07:00:00"),
+        ({"for": "366d"}, "2027-11-21T07:00:00"),
+        ({"until": "2027-11-21T07:00:00Z"}, "2027-11-21T07:00:00"),
         ({"until": "2026-11-20T07:10:00Z"}, "2026-11-20T07:10:00"),
         ({"until": "2026-11-20T08:10:00+01:00"}, "2026-11-20T07:10:00"),
         ({"until": "2026-11-20 08:10"}, "2026-11-20T07:10:00"),
@@ -65,11 +70,23 @@ def test_a_moment_that_has_passed_does_not_wait(parameters: dict[str, str]) -> N
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"for": "15m1s"}, {"for": "2h"}, {"until": "2026-11-20T08:16"}, {"until": "2027-01-01"}]
+    ("node_type", "parameters", "place"),
+    [
+        ("wait", {"for": "366d1s"}, "for"),
+        ("wait", {"for": "60w"}, "for"),
+        ("wait", {"until": "2027-11-21T07:00:01Z"}, "until"),
+        ("wait", {"until": "9999-12-31"}, "until"),
+        ("callback", {"expires": "367d"}, "expires"),
+        ("callback", {"heartbeat": "367d"}, "heartbeat"),
+        ("approval", {"ask": "ok?", "expires": "367d"}, "expires"),
+        ("repeat", {"until": False, "every": "367d"}, "every"),
+    ],
 )
-def test_a_wait_beyond_15_minutes_is_refused_by_name(parameters: dict[str, str]) -> None:
-    with pytest.raises(NotBuiltYetError, match=r"with\.(for|until): a wait of more than 15 minutes"):
-        decided("wait", parameters)
+def test_a_wait_of_more_than_a_year_is_refused_at_its_place(
+    node_type: str, parameters: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(ParameterError, match=rf"^with\.{place}: is more than 366 days"):
+        decided(node_type, parameters)
 
 
 @pytest.mark.parametrize(
@@ -150,17 +167,87 @@ def test_call_starts_a_flow_and_hands_over_where_it_is() -> None:
     assert node.effect == "idempotent"
 
 
-@pytest.mark.parametrize("wait", [True, False])
-def test_call_refuses_wait_by_name(wait: bool) -> None:
-    with pytest.raises(NotBuiltYetError, match=r"call with\.wait: waiting for the other flow's end"):
-        build("call", {"flow": "x", "wait": wait})
+def test_call_with_wait_says_so_at_the_start_and_then_waits_for_the_end() -> None:
+    node = build("call", {"flow": "price-of", "wait": True})
+    assert isinstance(node, Control)
+    assert talk(node, Started("e1", "https://p.example/e1")) == (
+        (StartFlow("price-of", {}, is_waited=True),),
+        Waits(None, {"id": "e1", "url": "https://p.example/e1"}, for_="call"),
+    )
 
 
-@pytest.mark.parametrize("node_type", ["repeat", "callback", "approval"])
-def test_a_node_that_is_not_there_yet_is_refused_by_name_whatever_it_is_given(node_type: str) -> None:
-    for parameters in ({}, {"ask": "x"}, {"until": True}, {"nonsense": 1}):
-        with pytest.raises(NotBuiltYetError, match=f"^{node_type}: "):
-            build(node_type, parameters)
+NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "until", "heartbeat"),
+    [
+        ({}, None, None),
+        ({"expires": "2h"}, NOW + timedelta(hours=2), None),
+        ({"heartbeat": "10m"}, NOW + timedelta(minutes=10), timedelta(minutes=10)),
+        ({"expires": "2h", "heartbeat": "10m"}, NOW + timedelta(minutes=10), timedelta(minutes=10)),
+        ({"expires": "5m", "heartbeat": "10m"}, NOW + timedelta(minutes=5), timedelta(minutes=10)),
+    ],
+)
+def test_a_callback_waits_until_it_expires_or_falls_silent(
+    parameters: dict[str, str], until: datetime | None, heartbeat: timedelta | None
+) -> None:
+    assert decided("callback", parameters) == Waits(until, None, "expired", "callback", heartbeat)
+
+
+def test_an_approval_waits_for_an_answer_or_until_it_expires() -> None:
+    assert decided("approval", {"ask": "Ship?"}) == Waits(None, None, "expired", "approval")
+    assert decided("approval", {"ask": "Ship?", "expires": "2d"}) == Waits(
+        NOW + timedelta(days=2), None, "expired", "approval"
+    )
+
+
+def test_who_may_answer_is_one_or_several_each_once() -> None:
+    def by(**parameters: Any) -> list[str]:
+        node = build("approval", {"ask": "Ship?", **parameters})
+        assert isinstance(node, Approval)
+        return node.by
+
+    assert by() == []
+    assert by(by="Ann") == ["Ann"]
+    assert by(by=[" ann@shop.example ", "Bo", "Bo"]) == ["ann@shop.example", "Bo"]
+
+
+@pytest.mark.parametrize(
+    ("node_type", "parameters", "said"),
+    [
+        ("approval", {}, r"with\.ask: is missing"),
+        ("approval", {"ask": "  "}, r"with\.ask: is empty"),
+        ("approval", {"ask": "x" * 10_001}, r"with\.ask: "),
+        ("approval", {"ask": "x", "by": []}, r"with\.by: names nobody"),
+        ("approval", {"ask": "x", "by": None}, r"with\.by: names nobody"),
+        ("approval", {"ask": "x", "by": ["Ann", " "]}, r"with\.by: names nobody"),
+        ("approval", {"ask": "x", "by": [{"name": "Ann"}]}, r"with\.by\[0\]"),
+        ("approval", {"ask": "x", "by": [f"p{n}" for n in range(51)]}, r"with\.by: names more than 50"),
+        ("approval", {"ask": "x", "expires": "0s"}, r"with\.expires: is less than a second"),
+        ("callback", {"expires": "500ms"}, r"with\.expires: is less than a second"),
+        ("callback", {"heartbeat": "0s"}, r"with\.heartbeat: is less than a second"),
+        ("callback", {"expires": 60}, r"with\.expires: is not a duration"),
+        ("repeat", {}, r"with\.until: is missing"),
+        ("repeat", {"until": False, "max": 0}, r"with\.max"),
+        ("repeat", {"until": False, "max": 10_001}, r"with\.max"),
+        ("call", {"flow": "x", "wait": "later"}, r"with\.wait"),
+    ],
+)
+def test_what_a_wait_cannot_be_told_is_refused_at_its_place(
+    node_type: str, parameters: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ParameterError, match=said):
+        build(node_type, parameters)
+
+
+def test_repeat_holds_what_stands_between_its_rounds() -> None:
+    node = build("repeat", {"until": False})
+    assert isinstance(node, Repeat)
+    assert (node.every, node.max, node.collect) == (None, 100, False)
+    node = build("repeat", {"until": False, "every": "366d", "max": 10_000, "collect": True})
+    assert isinstance(node, Repeat)
+    assert (node.every, node.max, node.collect) == (timedelta(days=366), 10_000, True)
 
 
 def foreach(**parameters: Any) -> Foreach:
@@ -174,6 +261,7 @@ def test_foreach_hands_over_items_or_batches() -> None:
     assert foreach(over=[1, 2, 3], batch=2).turns() == [[1, 2], [3]]
     assert foreach(over="one").turns() == ["one"]
     assert foreach(over=None).turns() == []
+    assert len(foreach(over=[0] * 100_000, batch=10).turns()) == 10_000
     assert foreach(over=[], batch=5).turns() == []
     assert foreach(over=[{"a": 1}], pause="2s").pause == timedelta(seconds=2)
 
@@ -211,6 +299,7 @@ def test_foreach_tolerates_a_number_or_a_share_rounded_down(tolerate: object, co
         {"over": [], "as": "Row"},
         {"over": [], "batch": 2, "as": "row"},
         {"over": [], "parallel": 3},
+        {"over": [0] * 100_001},
     ],
 )
 def test_foreach_refuses_what_it_cannot_do(parameters: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib.catalogue import build, entries
 from chalicelib.errors import ParameterError
+from chalicelib.nodes.builtin.error import Error
 from chalicelib.nodes.builtin.schedule import Schedule
 from chalicelib.nodes.builtin.webhook import Webhook
 
@@ -64,6 +65,38 @@ def test_a_schedule_fires_in_its_own_zone_or_in_the_flows() -> None:
 def test_a_schedule_that_cannot_fire_is_refused(parameters: dict[str, Any], said: str) -> None:
     with pytest.raises(ParameterError, match=said):
         build("schedule", parameters)
+
+
+@pytest.mark.parametrize(
+    ("given", "flows"),
+    [({}, None), ({"flows": None}, None), ({"flows": "a"}, ["a"]), ({"flows": ["a", "b-c", "a"]}, ["a", "b-c"])],
+)
+def test_an_error_trigger_hears_of_every_flow_or_of_those_it_names(
+    given: dict[str, Any], flows: list[str] | None
+) -> None:
+    node = build("error", given)
+    assert isinstance(node, Error)
+    assert node.flows == flows
+
+
+@pytest.mark.parametrize(
+    ("flows", "said"),
+    [
+        ([], r"with\.flows: names no flow"),
+        (["A b"], r"with\.flows\[0\]"),
+        ([5], r"with\.flows\[0\]"),
+        ([f"f{n}" for n in range(101)], r"with\.flows: "),
+    ],
+)
+def test_an_error_trigger_refuses_what_names_no_flow(flows: list[Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        build("error", {"flows": flows})
+
+
+def test_what_an_error_trigger_hands_over_is_the_failure() -> None:
+    assert list(entries()["error"]["hands_over"]) == [
+        *("name", "at", "execution", "flow", "step", "code", "message", "url", "status")
+    ]
 
 
 def test_manual_takes_nothing() -> None:

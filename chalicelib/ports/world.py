@@ -1,4 +1,4 @@
-"""What we need from the world, as Protocols, and the values that cross them. Adapters fulfil them; tests pass fakes."""
+"""What we need from the world, as Protocols, and the values that cross them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 from chalicelib.engine.messages import Message, Send
-from chalicelib.engine.packs import Attempt
 from chalicelib.engine.records import Image, RecordKey, Status
 from chalicelib.engine.writes import Answer, Write
 from chalicelib.flow.moment import Moment
 from chalicelib.flow.paths import Missing
-from chalicelib.flow.plan import Plan, TriggerPlan
+from chalicelib.flow.plan import Plan
 from chalicelib.flow.templates import Expression
 from chalicelib.flow.values import Json
 
@@ -97,6 +96,10 @@ class Facts(Protocol):
         """Executions, newest first, without a scan; may lag a moment behind the writes."""
         ...
 
+    async def due(self, now: int, limit: int) -> Sequence[RecordKey]:
+        """Heads whose due entry is not after `now` (epoch milliseconds), the earliest first; may lag a little."""
+        ...
+
     async def unfinished(self, limit: int) -> Sequence[tuple[RecordKey, int]]:
         """Heads that still have a due entry, with their epoch: what an earlier life may have left behind."""
         ...
@@ -115,6 +118,17 @@ class Live:
     """Count of writes to this pointer: the next one names the one it saw."""
     tokens: Mapping[str, str] = field(default_factory=dict[str, str])
     """Unguessable path tokens of triggers that verify nothing, by trigger id; they survive publishing."""
+    listens: tuple[str, ...] = ()
+    """What its triggers wait to be told of: `error` (any flow's failure), `error:<flow>`."""
+    paused: bool = False
+    """Its triggers work, and what they start waits in the queue until the flow is resumed."""
+    since: int = 0
+    """When it was last enabled; 0 where it was never disabled."""
+
+    @property
+    def begun(self) -> int:
+        """When this version was published, or enabled after that: moments of its schedules before it never were."""
+        return max(self.published, self.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,106 +215,12 @@ class Plans(Protocol):
         """The published version; may be 5 s old."""
         ...
 
+    async def listeners(self, tenant: str, event: str) -> Sequence[Live]:
+        """The enabled flows that listen to this (see `Live.listens`); may be 5 s old."""
+        ...
+
     def forget(self, tenant: str, flow: str) -> None:
         """Its pointer was written here: ask the store the next time."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Knock:
-    """Somebody asks for an execution."""
-
-    tenant: str
-    plan: Plan
-    trigger: TriggerPlan | None
-    """None: started with inputs alone (REST, command line, another flow)."""
-    document: Mapping[str, Json] | None
-    """What the trigger hands over, `name` and `at` included; None without a trigger."""
-    inputs: Mapping[str, Json] | None
-    """The inputs as given, where no trigger maps onto them."""
-    respond: str
-    """`accepted`, `result` or `step`."""
-    received: int
-    """Epoch milliseconds."""
-    key: str | None = None
-    """The delivery's id, or the caller's idempotency key: the same one again is the same execution."""
-    who: str = ""
-    """Who asks: the API key's id for REST, empty for a verified hook."""
-    fingerprint: str = ""
-    """SHA-256 of what was sent: another body under the same key is a conflict."""
-    retry_of: str = ""
-    wait_seconds: float = 25.0
-    """How long the asker waits for a result."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """The execution that stands for this knock, now or since an earlier one with the same key."""
-
-    execution: str
-    is_new: bool
-    image: Image | None = None
-    """Its record where it is known; None where it was only accepted."""
-    output: Json = None
-    """The flow's output, where it has ended well while the asker waited."""
-    response: Json = None
-    """What a `respond` step said, as its value; None where none did."""
-
-
-@dataclass(frozen=True, slots=True)
-class TurnedAway:
-    """The trigger's `if` is false: no execution."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepDetails:
-    """One step of an execution as people look at it. Times are epoch milliseconds."""
-
-    id: str
-    uses: str
-    status: str
-    """`pending`, `running`, `retrying`, `waiting`, `succeeded`, `failed`, `skipped`, `unknown`."""
-    port: str
-    input: Json
-    output: Json
-    failure: Mapping[str, Json] | None
-    attempts: Sequence[Attempt]
-    due: int = 0
-    """When it goes on, where it waits or is to be retried."""
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """An execution, its input, its output and every step. `secrets` never occur in it."""
-
-    image: Image
-    trigger: Json
-    inputs: Json
-    output: Json
-    steps: Sequence[StepDetails]
-
-
-class Door(Protocol):
-    """Where executions begin, and are told to stop."""
-
-    async def enter(self, knock: Knock) -> Entered | TurnedAway:
-        """Start it, or find what an earlier knock with the same key started.
-
-        Raises DeliveryConflictError for the same key with another fingerprint, ParameterError and ExpressionError where
-        the inputs do not fit, StoreError where nothing was accepted.
-        """
-        ...
-
-    async def retry(self, tenant: str, execution: str, received: int) -> Entered:
-        """A new execution of the same version with the same input; raises NotFoundError."""
-        ...
-
-    async def cancel(self, tenant: str, execution: str, message: str) -> Image:
-        """Stop it: nothing new is started. Raises NotFoundError, ExecutionEndedError."""
-        ...
-
-    async def details(self, tenant: str, execution: str) -> Details:
-        """Everything that is known of it; raises NotFoundError."""
         ...
 
 
