@@ -1,0 +1,1 @@
+"""The workflow control-flow patterns, each as a flow that runs (`docs/patterns.md`)."""
