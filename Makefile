@@ -7,10 +7,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAGE ?= dev
 WORKERS ?= 2
+SEEDS ?= 20000
+FROM ?= 0
+MINUTES ?= 10
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check catalogue format bench aws-local clean
+.PHONY: help install run test check catalogue format bench simulate crashes kill soak aws-local clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -46,6 +49,18 @@ format: install ## format the code and mend what the linter can
 
 bench: install ## compare with floors measured in the same run
 	@$(BIN)/python -m tools.bench
+
+simulate: install ## run SEEDS (20000) schedules of faults, from seed FROM (0); or one with its trace: SEED=17
+	@$(BIN)/python -m tools.simulate --seeds $(SEEDS) --first $(FROM) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json $(JSON))
+
+crashes: install ## let processes die at every call they make, once and twice, on every store (an hour)
+	@$(BIN)/python -m tools.crashes $(if $(JSON),--json $(JSON))
+
+kill: install ## kill the embedded server 50 times under load, and count what became of everything (two minutes)
+	@$(BIN)/python -m tools.kill
+
+soak: install ## load the embedded server for MINUTES (10) and watch its memory
+	@$(BIN)/python -m tools.soak --minutes $(MINUTES)
 
 aws-local: install ## deploy to a local AWS on loopback, run flows there, remove everything
 	@$(BIN)/python -m tools.aws_local_story
