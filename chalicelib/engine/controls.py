@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chalicelib.engine.facts import Fact, Marked, Placed, Signalled, mark_name, place_name
+from chalicelib.engine.facts import HELD, Counted, Fact, Marked, Placed, Signalled, mark_name, place_name
 from chalicelib.engine.records import Image, Reason, RecordKey, Status
 from chalicelib.engine.writes import ANYWHERE, Absent, Commit, Due, Exactly, Put
 
@@ -78,10 +78,15 @@ def stop(key: RecordKey, epoch: int, reason: Reason, now: int, expires: int) -> 
     return Commit(key, epoch, now, upserts=True, ending=reason, expires=expires)
 
 
-def hold(key: RecordKey, epoch: int, now: int, expires: int, *, is_held: bool) -> Commit:
-    """A loop's record, there or not yet, is paused; or goes on."""
+def hold(key: RecordKey, epoch: int, now: int, expires: int, known: Fact | None, *, is_held: bool) -> Commit:
+    """A loop's record, there or not yet, is paused; or goes on.
+
+    `known` is its count of such writes: one that comes late, after another, is refused.
+    """
     status = Status.PAUSED if is_held else Status.RUNNING
-    return Commit(key, epoch, now, allowed=ALIVE, upserts=True, becomes=status, expires=expires)
+    number = known.number if isinstance(known, Counted) else 0
+    puts = {HELD: Put(Counted(number + 1), Absent() if known is None else Exactly(known))}
+    return Commit(key, epoch, now, puts=puts, allowed=ALIVE, upserts=True, becomes=status, expires=expires)
 
 
 def recheck(image: Image, now: int, next_check: int | None) -> Commit:

@@ -109,7 +109,10 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How often a step was redriven after it had definitely failed; under REDRIVEN, when the last redrive was."""
+    """How often a step was redriven after it had definitely failed.
+
+    Under REDRIVEN, when the last redrive was; under HELD, how often a loop's record was told to pause or to go on.
+    """
 
     number: int
 
@@ -215,8 +218,11 @@ def in_base_36(number: int) -> str:
             return digits
 
 
-FACT_LETTERS = frozenset("fSKMLX")
-"""What the names of facts begin with: steps, their signals and redrives, marks of chunks, places in a lane, `X`."""
+FACT_LETTERS = frozenset("fSKMLXH")
+"""What their names begin with: steps, their signals and redrives, marks of chunks, places in a lane, `X` and `H`."""
+
+HELD = "H"
+"""The attribute that counts how often a loop's record was paused or let go on."""
 
 REDRIVEN = "X"
 """The attribute that says when the execution was redriven last, in epoch milliseconds."""

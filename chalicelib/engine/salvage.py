@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.engine.conditions import guard_allows
 from chalicelib.engine.facts import Claimed, Done, Fact, How, Retrying, Signalled, Waiting
-from chalicelib.engine.records import Image
+from chalicelib.engine.records import Image, Status
 from chalicelib.engine.writes import ANYWHERE, Commit, Exactly, Finish, Put
 
 _PACKED = Done | Retrying | Waiting | Signalled
@@ -64,7 +64,7 @@ def salvage(commit: Commit, image: Image) -> Salvage:
         else:
             refused.add(name)
     dropped = adopted | refused
-    has_moved = commit.seen_rev not in {None, image.rev}
+    has_moved = commit.seen_rev not in {None, image.rev} or _was_to_create_an_end(commit)
     is_kept = claims and not dropped and not has_moved and image.epoch == commit.epoch
     finish = commit.finish if is_kept else None
     has_lost = _lost_a_failure(commit, dropped) or image.status.is_terminal
@@ -84,6 +84,12 @@ def salvage(commit: Commit, image: Image) -> Salvage:
         seen_rev=None,
     )
     return Salvage(_repacked(rest, image), frozenset(adopted), frozenset(refused), frozenset(recorded))
+
+
+def _was_to_create_an_end(commit: Commit) -> bool:
+    """Whether the end was judged where there was no record: who made one meanwhile may have claimed something."""
+    is_success = commit.birth is not None and commit.finish is not None and commit.finish.status is Status.SUCCEEDED
+    return (commit.creates or commit.birth is not None) and not is_success
 
 
 def _takes(image: Image, commit: Commit, put: Put, fact: Fact | None) -> bool:

@@ -249,7 +249,10 @@ async def bury_chunk(course: Course, message: Chunk, said: str) -> Report:
         await _send_chunk(place, message.index, LONGEST_DELAY_SECONDS)  # somebody is at it, and may yet end it
         return Report(Went.HANDED_OVER, image)
     turns = Turns(items[begin:end], 1, 0.0, 0, offset=begin)
-    return await _finish(place, ledger, turns, [failure] * (end - begin))
+    report = await _finish(place, ledger, turns, [failure] * (end - begin))
+    if report.went is Went.HELD:
+        await _send_chunk(place, message.index, LONGEST_DELAY_SECONDS)  # somebody has begun it meanwhile
+    return report
 
 
 async def _mark(place: _Place, marked: Marked) -> int | None:

@@ -4,10 +4,11 @@ import asyncio
 
 from chalicelib.engine import controls
 from chalicelib.engine.cut import Cut
+from chalicelib.engine.facts import HELD
 from chalicelib.engine.looking import AGAIN
 from chalicelib.engine.messages import Chunk, Resume, Send
 from chalicelib.engine.records import Image, Reason, RecordKey, Status
-from chalicelib.engine.writes import Applied, Cancel
+from chalicelib.engine.writes import Applied, Cancel, Write
 from chalicelib.errors import ConflictError, ExecutionEndedError, NotFoundError
 from chalicelib.flow.plan import Plan
 from chalicelib.ports import Listing
@@ -55,9 +56,8 @@ async def cancel(tools: Tools, key: RecordKey, message: str) -> Image:
         raise has_ended(image)
     # Also where it was ending already: whoever began that may have died before its message was out.
     plan, expires = await plan_of(tools, image), _expires(tools, now)
-    await tell_parts(
-        tools.facts, plan, image, lambda part: controls.stop(part, image.epoch, image.reason or reason, now, expires)
-    )
+    why = image.reason or reason
+    await tell_parts(tools.facts, plan, image, lambda part, _: controls.stop(part, image.epoch, why, now, expires))
     await tools.queue.send([Send(Resume(key.tenant, key.execution, image.epoch))])
     return image
 
@@ -70,13 +70,7 @@ async def pause(tools: Tools, key: RecordKey) -> Image:
     image = answer.image
     if not isinstance(answer, Applied) or image is None:
         raise _not_so(image or seen, "paused")
-    expires = _expires(tools, now)
-    await tell_parts(
-        tools.facts,
-        await plan_of(tools, image),
-        image,
-        lambda part: controls.hold(part, image.epoch, now, expires, is_held=True),
-    )
+    await _hold(tools, await plan_of(tools, image), image, now, is_held=True)
     return image
 
 
@@ -86,8 +80,8 @@ async def resume(tools: Tools, key: RecordKey) -> Image:
     now = to_milliseconds(tools.clock.now())
     if seen.status not in controls.ALIVE:
         raise _not_so(seen, "resumed")
-    plan, expires = await plan_of(tools, seen), _expires(tools, now)
-    await tell_parts(tools.facts, plan, seen, lambda part: controls.hold(part, seen.epoch, now, expires, is_held=False))
+    plan = await plan_of(tools, seen)
+    await _hold(tools, plan, seen, now, is_held=False)
     answer = await tools.facts.write(controls.resume(seen, now, now + AGAIN))
     image = answer.image
     if not isinstance(answer, Applied) or image is None:
@@ -95,6 +89,17 @@ async def resume(tools: Tools, key: RecordKey) -> Image:
     chunks = await messages_for_chunks(tools, plan, image)
     await tools.queue.send([Send(Resume(key.tenant, key.execution, image.epoch)), *chunks])
     return image
+
+
+async def _hold(tools: Tools, plan: Plan, head: Image, now: int, *, is_held: bool) -> None:
+    """The same for its loops, each time counted: what was sent before and arrives late changes nothing any more."""
+    expires = _expires(tools, now)
+
+    def hold(part: RecordKey, found: Image | None) -> Write:
+        known = found.facts.get(HELD) if found is not None else None
+        return controls.hold(part, head.epoch, now, expires, known, is_held=is_held)
+
+    await tell_parts(tools.facts, plan, head, hold)
 
 
 def _not_so(image: Image, what: str) -> ConflictError:

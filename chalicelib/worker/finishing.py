@@ -115,7 +115,7 @@ async def _leases_of_others(course: Course, stage: Stage, reason: Reason) -> lis
     if _has_loops(course) and image.status is Status.ENDING:
         epoch, expires = course.head.epoch, kept_until(course)
         facts, plan = course.tools.facts, course.plan
-        records += await tell_parts(facts, plan, image, lambda key: stop(key, epoch, reason, now, expires))
+        records += await tell_parts(facts, plan, image, lambda key, _: stop(key, epoch, reason, now, expires))
     if image.status is Status.ENDING:
         await cancel_children(course.tools, records, reason)
     settled = {each.name for each in stage.pending}

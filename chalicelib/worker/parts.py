@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 
 from chalicelib.engine.cut import SHARD, Cut, first_unmarked
-from chalicelib.engine.facts import Fact, Waiting, fact_name, mark_name
+from chalicelib.engine.facts import Fact, Marked, Waiting, fact_name, mark_name
 from chalicelib.engine.messages import Chunk, Go, Message
 from chalicelib.engine.records import Image, RecordKey
-from chalicelib.engine.writes import Write
+from chalicelib.engine.writes import Applied, Write
+from chalicelib.errors import StoreError
 from chalicelib.flow.plan import Plan, StepPlan
 from chalicelib.ports import Facts
 
 LOOPS = frozenset({"loop", "cut"})
 """Waits that are work: whoever comes goes on with it."""
+
+TRIES = 5
+"""To tell a record that others are telling too."""
 
 PAGE = 50
 """Rounds of a `repeat` that one record holds."""
@@ -52,7 +56,13 @@ async def shards_of(facts: Facts, head: RecordKey, step: str, made: Cut) -> list
     """The marks of every shard, as they are now."""
     keys = [shard_key(head, step, made, shard * SHARD) for shard in range(made.shards)]
     images = await asyncio.gather(*(facts.read(key) for key in keys))
-    return [dict(image.facts) if image is not None else {} for image in images]
+    return [_marks(image) for image in images]
+
+
+def _marks(image: Image | None) -> dict[str, Fact]:
+    if image is None:
+        return {}
+    return {name: fact for name, fact in image.facts.items() if isinstance(fact, Marked)}
 
 
 async def lost_chunks(facts: Facts, head: RecordKey, step: str, made: Cut) -> list[int]:
@@ -72,8 +82,12 @@ async def lost_chunks(facts: Facts, head: RecordKey, step: str, made: Cut) -> li
     return found
 
 
-async def tell_parts(facts: Facts, plan: Plan, image: Image, write_for: Callable[[RecordKey], Write]) -> list[Image]:
+async def tell_parts(
+    facts: Facts, plan: Plan, image: Image, write_for: Callable[[RecordKey, Image | None], Write]
+) -> list[Image]:
     """Write the same to every record under which something may be running: those records, as they are then.
+
+    `write_for` is given what the record was found to be where a first write was refused; the same write again ends it.
 
     Of a wide loop the root is told first. Who marks a chunk afterwards finds it told before the next chunk begins, and
     whoever was quicker has marked: so the first unmarked chunk of each stride is the one that may be running.
@@ -81,8 +95,17 @@ async def tell_parts(facts: Facts, plan: Plan, image: Image, write_for: Callable
     told: list[Image] = []
 
     async def tell(keys: Sequence[RecordKey]) -> None:
-        answers = await asyncio.gather(*(facts.write(write_for(key)) for key in keys))
-        told.extend(answer.image for answer in answers if answer.image is not None)
+        told.extend(image for image in await asyncio.gather(*map(tell_one, keys)) if image is not None)
+
+    async def tell_one(key: RecordKey) -> Image | None:
+        write = write_for(key, None)
+        for _ in range(TRIES):
+            answer = await facts.write(write)
+            again = write_for(key, answer.image)
+            if isinstance(answer, Applied) or again == write:
+                return answer.image
+            write = again
+        raise StoreError(f"{key.part} of execution {key.execution} did not hold still in {TRIES} tries")
 
     for step, fact in under_way(plan, image):
         if fact.kind == "cut":

@@ -38,7 +38,11 @@ class Change:
         name = fact_name(step.ordinal, path)
         fact = facts.get(name)
         if isinstance(fact, Claimed):
-            return  # never a claim: what it did may still be recorded, or counts as unknown
+            # Never a claim: what it did counts as unknown, where that matters. Where it is asked again, the body may be
+            # another one.
+            if is_below:
+                self.count(facts, redrive_name(step.ordinal, path))
+            return
         self.removes |= {each for each in (name, signal_name(step.ordinal, path)) if each in facts}
         is_over = isinstance(fact, Done) and fact.how is not How.UNKNOWN
         if is_below or is_over or (isinstance(fact, Waiting) and fact.kind == "call"):

@@ -12,6 +12,7 @@ from chalicelib.errors import DeliveryConflictError, StoreError
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.values import Json
 from chalicelib.ports import Entered, Knock
+from chalicelib.worker.admission import must_queue
 from chalicelib.worker.budget import Budget, to_milliseconds
 from chalicelib.worker.course import Course
 from chalicelib.worker.deliver import Acknowledge, deliver
@@ -100,7 +101,8 @@ class _Waiting:
             image = task.result()
         else:
             if self.image is None:
-                await self.begun.result().head.commit()
+                is_queued = await must_queue(self.tools, self.start.tenant, self.start.birth)
+                await self.begun.result().head.create(Status.QUEUED if is_queued else None)
             image = self.image
         return Entered(self.start.execution, self.is_new, image)
 

@@ -98,10 +98,13 @@ async def recorded(stage: Stage, opening: Opening) -> None:
 async def go_on_waiting(stage: Stage, ready: Run, fact: Waiting, now: int) -> None:
     """A wait that an earlier invocation recorded."""
     if fact.kind != "timer":
-        if not await _has_come(stage, ready, fact) and stage.grounds.path:
+        if await _has_come(stage, ready, fact):
+            return
+        is_early = bool(fact.due) and is_about_now(stage, ready.step, fact.due)
+        if stage.grounds.path or is_early:
             # The loop around it must know when to look again.
             # Of one that heartbeats move, no message was sent for the moment it has now.
-            is_known = not (fact.kind == "callback" and fact.detail)
+            is_known = not is_early and not (fact.kind == "callback" and fact.detail)
             stage.put_off(ready.step, fact.due or Later.NEVER, is_known=is_known)
         return
     outcome = Succeeded({"until": to_text(fact.due)})

@@ -9,6 +9,7 @@ import pytest
 from chalicelib.engine.conditions import allows, apply
 from chalicelib.engine.controls import (
     admit,
+    hold,
     lane_key,
     leave,
     mark,
@@ -19,6 +20,7 @@ from chalicelib.engine.controls import (
     signal,
 )
 from chalicelib.engine.facts import (
+    HELD,
     Claimed,
     Counted,
     Done,
@@ -300,6 +302,20 @@ def test_what_is_ending_is_neither_paused_nor_resumed_nor_admitted(world: World)
     ending = _applied(world, Commit(made.key, 0, NOW, ending=FAILED))
     for write in (pause(made, NOW), resume(made, NOW, NOW), admit(made, NOW, busy=1, next_check=NOW)):
         assert _refused(world, write) == ending
+
+
+@pytest.mark.parametrize("part", ["rows", "rows/b0", "rows/r"])
+def test_a_pause_of_a_loop_that_comes_late_undoes_nothing(world: World, part: str) -> None:
+    key = _part(world, part)
+    late = hold(key, 0, NOW, EXPIRES, None, is_held=True)  # sent, and on its way for long
+    paused = _applied(world, hold(key, 0, NOW, EXPIRES, None, is_held=True))
+    assert (paused.status, paused.facts[HELD]) == (Status.PAUSED, Counted(1))
+    running = _applied(world, hold(key, 0, NOW, EXPIRES, paused.facts[HELD], is_held=False))
+    assert (running.status, running.facts[HELD]) == (Status.RUNNING, Counted(2))
+    assert _refused(world, late) == running
+    assert _refused(world, hold(key, 0, NOW, EXPIRES, paused.facts[HELD], is_held=False)) == running
+    ending = _applied(world, Cancel(key, FAILED, NOW, LATER))
+    assert _refused(world, hold(key, 0, NOW, EXPIRES, running.facts[HELD], is_held=True)) == ending
 
 
 def test_what_is_queued_is_admitted_once(world: World) -> None:

@@ -146,6 +146,16 @@ def test_the_end_is_judged_again_where_anything_was_dropped() -> None:
     assert (lost_the_failure.rest.ending, lost_the_failure.rest.finish) == (None, None)
 
 
+def test_an_end_judged_where_there_was_no_record_is_judged_again_where_there_is_one() -> None:
+    commit = Commit(replace(KEY, part="rows/b0"), 0, NOW, creates=True, finish=Finish(Status.SUCCEEDED))
+    image = replace(_image(f0=THEIRS), key=commit.key, birth=None)
+    assert _saved(commit, image).rest is None
+    failed = _commit({}, birth=BIRTH, ending=Reason(Status.FAILED, "", "x", "y"), finish=Finish(Status.FAILED))
+    saved = _saved(failed, _image(f0=THEIRS))
+    assert saved.rest is not None
+    assert (saved.rest.ending, saved.rest.finish) == (failed.ending, None)
+
+
 def test_success_is_not_written_over_an_ending() -> None:
     commit = _commit({"f0": Put(_done(), NotDone())}, finish=Finish(Status.SUCCEEDED))
     saved = _saved(commit, _image(Status.ENDING))

@@ -59,7 +59,8 @@ def could_go_on(world: "World", image: Image, at: int, *, strictly: bool = False
             case Waiting(kind="callback" | "approval", due=due):
                 signal = image.facts.get(signal_name(step.ordinal))
                 if signal is not None:
-                    is_so = True
+                    # Whoever answers sends for it; was that cut off, the moment recorded with the answer stands for it.
+                    is_so = not strictly or image.next_check is None
                 else:
                     is_so, moment = 0 < due <= now and not strictly, due
             case Waiting(kind="cut"):

@@ -211,7 +211,7 @@ class Faults:
         self.schedule = schedule
         rng = schedule.rng
         self.left = rng.choice((0, 2, 3, 4, 6, 8, 12))
-        self.rate = rng.choice((0.05, 0.1, 0.25))
+        self.rate = rng.choice((0.05, 0.15, 0.3))
         self.kinds = schedule.storm or _DRAWN
         if schedule.storm:
             self.left, self.rate = 12, 0.25

@@ -146,7 +146,7 @@ class _Author:
         if rng.random() < 0.12:
             self.is_short = True
             data["concurrency"] = rng.choice([1, 2, {"max": 1, "key": "${ inputs.n }"}, {"key": "${ inputs.n }"}])
-        data["steps"] = steps = self.steps(rng.randint(4, 9), {}, depth=0)
+        data["steps"] = steps = self.steps(rng.choice((1, 2, 2, 3, 3, 4, 5, 8)), {}, depth=0)
         if rng.random() < 0.35:
             data["on_failure"] = self.on_failure()
         valued = [name for name, step in steps.items() if _has_value(step)]
@@ -272,7 +272,7 @@ class _Author:
 
     def foreach(self, around: dict[str, Any], depth: int) -> dict[str, Any]:
         rng = self.rng
-        count = rng.choice((1, 2, 2, 3, 5, 6)) if depth == 0 else rng.randint(1, 2)
+        count = rng.choice((1, 2, 2, 3, 3, 5)) if depth == 0 else rng.randint(1, 2)
         with_: dict[str, Any] = {"over": ITEMS[:count], "concurrency": rng.randint(1, 4)}
         if depth:
             with_["as"] = "row"

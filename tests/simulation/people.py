@@ -37,8 +37,8 @@ class People:
         """Answers that were accepted, by execution, step and turns."""
         self.redrives = 0
         self.asked_for: set[str] = set()
-        self.tries: Counter[tuple[str, str, tuple[int, ...]]] = Counter()
-        self.asking: set[tuple[str, str, tuple[int, ...]]] = set()
+        self.tries: Counter[tuple[str, str, tuple[int, ...], int]] = Counter()
+        self.asking: set[tuple[str, str, tuple[int, ...], int]] = set()
 
     def plan(self, written: Written) -> None:
         """What they will do to the executions of a flow, and when."""
@@ -177,12 +177,14 @@ class People:
         def taken(said: Any) -> Callable[[Any], None]:
             return lambda _: self.answered.setdefault(place, []).append((port, said, epoch))
 
-        def over() -> None:
-            self.tries[place] += 1
-            if self.tries[place] < 20:
-                self.asking.discard(place)
+        asked = (*place, epoch)
 
-        self.asking.add(place)
+        def over() -> None:
+            self.tries[asked] += 1
+            if self.tries[asked] < 20:
+                self.asking.discard(asked)
+
+        self.asking.add(asked)
         self.act(f"answer {step_id}", lambda door: door.signal(link, Signal(port, value)), taken(value), over)
         if not rightly and rng.random() < 0.2:
             self.act(f"heartbeat {step_id}", lambda door: door.heartbeat(link))
@@ -212,14 +214,14 @@ class People:
         world = self.schedule.world
         understood = world.watch.plan_of(head)
         for image in world.facts._images.values():
-            if image.key.execution != head.key.execution:
+            if image.key.execution != head.key.execution or image.status.is_terminal:
                 continue
             for name, fact in image.facts.items():
                 if not isinstance(fact, Waiting) or fact.kind not in ANSWERS or fact.due:
                     continue
                 step, path = understood.step_of(name)
                 is_signalled = isinstance(image.facts.get("S" + name[1:]), Signalled)
-                is_asked = is_signalled or (head.key.execution, step.id, path) in self.asking
+                is_asked = is_signalled or (head.key.execution, step.id, path, head.epoch) in self.asking
                 if not is_asked and understood.depth[step.id] == len(path):
                     return step.id, path
         return None

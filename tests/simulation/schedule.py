@@ -78,7 +78,8 @@ class Schedule:
         rng = self.rng = random.Random(f"schedule {seed}")
         self.is_embedded = rng.random() < 0.25
         self.seconds = rng.choice((840.0, 840.0, 840.0, 120.0))
-        visibility = int(self.seconds * 1000) + rng.choice((120_000, 120_000, -100_000))
+        # Now and then it is shorter than an invocation: whoever works for long has its message taken by another.
+        visibility = int(self.seconds * 1000) + rng.choice((120_000, 120_000, -int(self.seconds * 250)))
         self.world = world = World(f"world {seed}", visibility=visibility)
         self.flows: list[Written] = []
         self.number = number
@@ -162,6 +163,11 @@ class Schedule:
         process = Process(self.world, self.made, skew=skew, boot=self.boot, seconds=self.seconds)
         self.world.processes.append(process)
         return process
+
+    def discard(self) -> None:
+        """Untie the knot of references that a world is, so that most of it goes at once."""
+        self.world.__dict__.clear()
+        self.__dict__.clear()
 
     # Going on ---------------------------------------------------------------------------------------------------------
 
@@ -267,7 +273,7 @@ class Schedule:
                     if looked != looks:
                         since = world.elapsed  # somebody was at it in between
                     self.stalled[execution] = (since, looks)
-                    late = until - max(since, moment - BEGAN, self.stood_until)
+                    late = until - max(since, moment - BEGAN, self.stood_until, world.last_fault)
                     if late > self.patience:
                         world.failed(f"L2: {step} of {execution} could have gone on for {late / 1000:.0f} s")
                 else:

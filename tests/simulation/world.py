@@ -49,6 +49,8 @@ class World:
         self.ghosts: list[Call] = []
         """Calls that have left a process which waits for them no more."""
         self.counts: Counter[str] = Counter()
+        self.last_fault = 0
+        """When one struck last, in milliseconds since the beginning."""
         self.trace: list[tuple[int, str, str, Any]] = []
         self.violations: list[str] = []
         self.accepted: list[str] = []
@@ -103,6 +105,7 @@ class World:
 
     def count(self, fault: str) -> None:
         self.counts[fault] += 1
+        self.last_fault = self.loop.elapsed
         self.trace.append((self.loop.elapsed, "!", fault, ""))
 
     def failed(self, what: str) -> None:

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from chalicelib.engine.controls import hold
-from chalicelib.engine.facts import Claimed, Done
+from chalicelib.engine.facts import HELD, Claimed, Done
 from chalicelib.engine.messages import Chunk, Send
 from chalicelib.engine.records import RecordKey, Status
 from chalicelib.engine.writes import Commit
@@ -100,7 +100,7 @@ def test_where_the_end_is_refused_the_outcomes_that_came_with_it_are_recorded():
         async def pause(store, write):
             if write.finish is not None and len(seen) == 1:
                 now = to_milliseconds(house.clock.now())
-                await store.inner.write(hold(write.key, write.epoch, now, 0, is_held=True))
+                await store.inner.write(hold(write.key, write.epoch, now, 0, None, is_held=True))
 
         house = watched(seen, before=pause)
         entered = await house.enter(FAN)
@@ -110,7 +110,7 @@ def test_where_the_end_is_refused_the_outcomes_that_came_with_it_are_recorded():
         assert image.status is Status.PAUSED
         assert sum(isinstance(fact, Done) for fact in image.facts.values()) == 10
         now = to_milliseconds(house.clock.now())
-        await house.facts.inner.write(hold(key, 0, now, 0, is_held=False))
+        await house.facts.inner.write(hold(key, 0, now, 0, image.facts[HELD], is_held=False))
         await house.queue.send([Send(Chunk("main", entered.execution, 0, "each", 1))])
         await finished(house, entered)
         assert len(house.http.sent) == 30

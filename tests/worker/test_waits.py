@@ -1,12 +1,24 @@
 """Waits: for a moment, for somebody's answer, for another execution's end."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
+from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.engine.records import RecordKey, Status
-from chalicelib.errors import ExecutionEndedError, LinkExpiredError, LinkUsedError, LinkWrongError, ParameterError
+from chalicelib.errors import (
+    ExecutionEndedError,
+    LinkExpiredError,
+    LinkUsedError,
+    LinkWrongError,
+    ParameterError,
+    StoreError,
+)
 from chalicelib.ports import Signal
+from chalicelib.worker.budget import Budget, to_milliseconds
+from chalicelib.worker.deliver import Acknowledge, deliver
+from chalicelib.worker.door import FrontDoor
 from tests.worker.house import House, run, statuses, urls
 
 ASKING = """
@@ -305,5 +317,63 @@ output: "${ steps.each.results }"
         assert details.image.status is Status.SUCCEEDED, details.image
         assert details.output == [0, 10, 20]
         assert RecordKey("main", entered.execution, "each") in house.facts._images
+
+    run(story())
+
+
+class FailsOnce(MemoryFacts):
+    """Memory, whose first write fails after the asker's time is up."""
+
+    failed = False
+
+    async def write(self, write):
+        if not self.failed:
+            self.failed = True
+            await asyncio.sleep(0.01)
+            raise StoreError("too many requests")
+        return await super().write(write)
+
+
+def test_a_request_that_lasts_too_long_is_recorded_as_queued_where_its_flow_has_lanes():
+    async def story():
+        house = House(facts=FailsOnce())
+        house.door = FrontDoor(house.tools, house.ends, house.background)
+        entered = await house.enter(
+            """
+flow: one-by-one
+concurrency: 1
+steps:
+  ask: {uses: http.request, with: {method: POST, url: "https://api.example/ask"}}
+""",
+            wait_seconds=0.0,
+        )
+        assert entered.image.status is Status.QUEUED  # it would have run without a place in its lane
+        await house.drain(idle_minutes=30)
+        assert (await house.image(entered.execution)).status is Status.SUCCEEDED
+        assert urls(house) == ["/ask"]
+
+    run(story())
+
+
+def test_an_expiry_whose_message_comes_early_by_another_clock_is_sent_for_again():
+    async def story():
+        house = House()
+        entered = await house.enter("""
+flow: limited
+steps:
+  answer: {uses: callback, with: {expires: 10m}}
+  late: {uses: http.request, after: answer.expired, with: {method: POST, url: "https://api.example/late"}}
+""")
+        house.clock.time += timedelta(minutes=10)
+        (received,) = await house.queue.receive(1, 0)
+        house.clock.time -= timedelta(milliseconds=900)  # by the clock of the worker that takes it
+        verdict = await deliver(house.tools, received.message, Budget(to_milliseconds(house.clock.now()) + 840_000))
+        assert isinstance(verdict, Acknowledge)
+        await house.queue.acknowledge([received])
+        assert urls(house) == []
+        house.clock.time += timedelta(seconds=2)
+        await house.drain(sweeps=False, idle_minutes=1)
+        assert (await house.image(entered.execution)).status is Status.SUCCEEDED
+        assert urls(house) == ["/late"]
 
     run(story())

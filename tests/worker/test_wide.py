@@ -1,11 +1,14 @@
 """Wide loops: cut into chunks, run in any order, joined in order; repeat; lanes; pause; redrive; dead letters."""
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from chalicelib.engine.facts import Claimed
 from chalicelib.engine.messages import Chunk, Go, Resume, Start
-from chalicelib.engine.records import Status
+from chalicelib.engine.records import RecordKey, Status
 from chalicelib.errors import ExecutionOngoingError, RedriveRefusedError
 from chalicelib.ports import HttpAnswer
 from chalicelib.worker.budget import to_milliseconds
@@ -390,5 +393,36 @@ on_failure:
         await house.drain(idle_minutes=5)
         assert (await house.image(entered.execution)).status is Status.FAILED
         assert urls(house) == ["/a", "/tell"]
+
+    run(story())
+
+
+def test_a_redrive_asks_what_lies_below_it_under_a_new_key_where_a_worker_vanished_there_too():
+    async def story():
+        house = House()
+        house.http.answers["/a"] = [{"n": 1}, {"n": 5}]
+        entered = await house.enter("""
+flow: line
+steps:
+  a: {uses: http.request, effect: idempotent, with: {method: PUT, url: "https://api.example/a"}}
+  b:
+    uses: http.request
+    effect: idempotent
+    with: {method: POST, url: "https://api.example/b", json: {n: "${ steps.a.body.n }"}}
+  c: {uses: fail, after: b, with: {message: "no"}}
+""")
+        key = RecordKey("main", entered.execution)
+        image = house.facts._images[key]
+        assert image.status is Status.FAILED
+        # A worker vanished after it had asked: its claim is all that is there of `b`.
+        now = to_milliseconds(house.clock.now())
+        facts = {**image.facts, "f1": Claimed("gone", now - 1, 1)}
+        house.facts._images[key] = replace(image, facts=facts)
+        await house.door.redrive("main", entered.execution, step="a")
+        await house.drain(idle_minutes=2)
+        asked = [each for each in house.http.sent if each.url.endswith("/b")]
+        assert [json.loads(each.body) for each in asked] == [{"n": 1}, {"n": 5}]
+        first, second = (dict(each.headers)["Idempotency-Key"] for each in asked)
+        assert second == f"{first}.r1"
 
     run(story())
