@@ -40,10 +40,11 @@ def signal(
     packs: Mapping[str, str],
     next_check: int,
     held: Mapping[str, Put] = NOTHING_HELD,
+    seen_rev: int | None = None,
 ) -> Commit:
     """The first signal counts, also where only `on_failure` steps run; it may come before its step waits.
 
-    `held` are further facts that must be as they were seen.
+    `held` are further facts that must be as they were seen; with `seen_rev` the whole record must be.
     """
     inline = {key: text for key, text in packs.items() if key[0] == "i"}
     items = {key: text for key, text in packs.items() if key[0] == "p"}
@@ -56,6 +57,7 @@ def signal(
         inline=inline,
         packs=items,
         next_check=check,
+        seen_rev=seen_rev,
     )
 
 
@@ -64,7 +66,7 @@ def first_signal(
 ) -> Commit:
     """A signal to a step of a loop whose record is not there yet."""
     puts = {name: Put(fact, Absent())}
-    return Commit(key, epoch, now, puts=puts, upserts=True, packs=packs, expires=expires)
+    return Commit(key, epoch, now, puts=puts, creates=True, packs=packs, expires=expires)
 
 
 def mark(key: RecordKey, epoch: int, number: int, marked: Marked, now: int, expires: int) -> Commit:

@@ -12,10 +12,17 @@ from chalicelib.worker.tools import Tools
 
 
 async def must_queue(tools: Tools, tenant: str, birth: Birth) -> bool:
-    """Whether it is to be born queued; the pointer of its flow may be a few seconds old."""
-    if birth.lanes:
-        return True
-    live = await tools.plans.live(tenant, birth.flow)
+    """Whether it is to be born queued; that its flow was paused may be known a few seconds late."""
+    return bool(birth.lanes) or await _is_paused(tools, tenant, birth.flow)
+
+
+async def _is_paused(tools: Tools, tenant: str, flow: str) -> bool:
+    """Whether its flow is paused, asked anew: whoever resumed it wakes nobody that is queued by an older pointer."""
+    live = await tools.plans.live(tenant, flow)
+    if live is None or not live.paused:
+        return False
+    tools.plans.forget(tenant, flow)
+    live = await tools.plans.live(tenant, flow)
     return live is not None and live.paused
 
 
@@ -35,8 +42,7 @@ async def admitted(course: Course) -> bool:
     has_place = await take_places(
         course.tools, course.tenant, course.execution, birth.lanes, birth.started, image.epoch
     )
-    live = await course.tools.plans.live(course.tenant, birth.flow)
-    if not has_place or (live is not None and live.paused):
+    if await _is_paused(course.tools, course.tenant, birth.flow) or not has_place:
         return False
     deadline = course.budget.deadline
     await course.head.carry_out(admit(image, course.now(), busy=deadline, next_check=deadline + GRACE))

@@ -57,35 +57,54 @@ async def run_rounds(stage: Stage, landing: Landing, body: Body, turn: RunTurn) 
     state = await _find(stage, step)
     has_begun = False
     while not state.is_over:
-        if state.round >= rounds.most:
-            said = f"`{step.id}`: `until` did not hold in {rounds.most} rounds. Allow more with `max`."
-            return Failed(Failure("repeat_max", said, detail=state.value, sent="answered"))
-        if stage.grounds.path and state.round >= MOST_NESTED:
-            said = f"`{step.id}`: a repeat inside another loop may have at most {MOST_NESTED} rounds."
-            return Failed(Failure("too_many_rounds", said, sent="answered"))
+        failure = _at_limit(stage, step, rounds, state)
+        if failure is not None:
+            return Failed(failure)
         if not await _pause(stage, step, rounds, state, is_known=not has_begun):
             return _stopped(landing, step)
         if not stage.grounds.path and state.round // PAGE > state.page:
-            await _turn_page(stage, landing, step, state)
+            turned = await _turn_page(stage, landing, step, state)
+            if turned is None:
+                return _stopped(landing, step)
+            state = turned
+            continue  # others may be further on
         number = state.round + 1
         if is_full(state.ledger) and not _has_begun(stage, body, state, number):
             return Failed(Failure("too_many_rounds", f"`{step.id}`: {RECORD_IS_FULL}", sent="answered"))
-        names: dict[str, Json] = {"round": number}
-        if state.round:
-            names["last"] = state.value
-        since = state.ended  # a round begins where the one before ended; the first one with the loop
-        one = Turn(number, names, since)
-        inner, result = await turn(stage, landing, body, one, state.ledger, state.values)
-        if result is None or stage.is_stopped:
-            if stage.ledger is not None and state.ledger is not stage.ledger:
-                await course.head.look()  # it may have been told to stop: the head says why
-            return _stopped(landing, step)
-        failure = result.failure or await _ask(stage, inner, body, step, state, result.value)
-        if failure is not None:
-            return _failed(step, number, failure)
-        await _record(stage, step, state, number, result.value)
+        stopped = await _round(stage, landing, body, turn, state)
+        if stopped is not None:
+            return stopped
         has_begun = True
     return await _collected(stage, step, state) if rounds.collects else Succeeded(state.value)
+
+
+def _at_limit(stage: Stage, step: StepPlan, rounds: Rounds, state: _State) -> Failure | None:
+    if state.round >= rounds.most:
+        said = f"`{step.id}`: `until` did not hold in {rounds.most} rounds. Allow more with `max`."
+        return Failure("repeat_max", said, detail=state.value, sent="answered")
+    if stage.grounds.path and state.round >= MOST_NESTED:
+        said = f"`{step.id}`: a repeat inside another loop may have at most {MOST_NESTED} rounds."
+        return Failure("too_many_rounds", said, sent="answered")
+    return None
+
+
+async def _round(stage: Stage, landing: Landing, body: Body, turn: RunTurn, state: _State) -> Outcome | None:
+    """The next round, recorded; where it did not come to its end, how the loop leaves."""
+    step, number = landing.prepared.step, state.round + 1
+    names: dict[str, Json] = {"round": number}
+    if state.round:
+        names["last"] = state.value
+    since = state.ended  # a round begins where the one before ended; the first one with the loop
+    inner, result = await turn(stage, landing, body, Turn(number, names, since), state.ledger, state.values)
+    if result is None or stage.is_stopped:
+        if stage.ledger is not None and state.ledger is not stage.ledger:
+            await stage.course.head.look()  # it may have been told to stop: the head says why
+        return _stopped(landing, step)
+    failure = result.failure or await _ask(stage, inner, body, step, state, result.value)
+    if failure is not None:
+        return _failed(step, number, failure)
+    await _record(stage, step, state, number, result.value)
+    return None
 
 
 def _has_begun(stage: Stage, body: Body, state: _State, number: int) -> bool:
@@ -173,17 +192,20 @@ async def _pause(stage: Stage, step: StepPlan, rounds: Rounds, state: _State, *,
     return not stage.is_stopped
 
 
-async def _turn_page(stage: Stage, landing: Landing, step: StepPlan, state: _State) -> None:
-    """The next rounds go into another record: the head says which, so that a cancel finds it."""
-    head, name = stage.course.head, stage.name_of(step)
+async def _turn_page(stage: Stage, landing: Landing, step: StepPlan, state: _State) -> _State | None:
+    """The next rounds go into another record: the head says which, so that a cancel finds it.
+
+    None where others have ended the loop: no round of it may begin any more.
+    """
     fact = stage.fact_of(step)
+    if isinstance(fact, Waiting) and page_of(fact) == state.page:
+        moved = replace(fact, detail=str(state.page + 1))
+        await stage.course.head.commit((), {stage.name_of(step): Open(Put(moved, Exactly(fact)), step)})
+        fact = stage.fact_of(step)
     if not isinstance(fact, Waiting):
-        return
-    state.page += 1
-    moved = replace(fact, detail=str(state.page))
-    await head.commit((), {name: Open(Put(moved, Exactly(fact)), step)})
-    landing.guard = Exactly(moved)
-    state.ledger, state.values = await open_loop(stage.course, loop_key(head.key, step.id, state.page))
+        return None
+    landing.guard = Exactly(fact)
+    return await _find(stage, step)
 
 
 async def _ask(

@@ -33,7 +33,7 @@ from chalicelib.worker.redaction import Secrets
 from chalicelib.worker.tools import Tools
 from chalicelib.worker.values import Values
 
-TRIES = 5
+TRIES = 8
 
 ANSWERS = {"callback": ("received",), "approval": ("approved", "rejected")}
 """By node: the ports that an answer may choose."""
@@ -108,7 +108,9 @@ async def answer(tools: Tools, link: Link, signal: Signal) -> Image:
             waiting, _ = _facts(record, step, link)
             place = fact_name(step.ordinal, link.path)
             held = {place: Put(replace(waiting, due=0), Exactly(waiting))} if isinstance(waiting, Waiting) else {}
-            write = controls.signal(record, name, fact, now, packs, now + AGAIN, held)
+            # One that comes before its step waits stands only where the step has not begun to meanwhile.
+            seen_rev = None if held else record.rev
+            write = controls.signal(record, name, fact, now, packs, now + AGAIN, held, seen_rev)
         after = await tools.facts.write(write)
         if isinstance(after, Applied) or (after.image is not None and after.image.facts.get(name) == fact):
             await _wake(tools, plan, head, link)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.engine.cut import Cut, marks_in
 from chalicelib.engine.ending import facts_by_id, seen_from_on_failure
 from chalicelib.engine.facts import Claimed, Done, How, Retrying, Waiting, fact_name, signal_name
 from chalicelib.engine.ids import hashed_id
@@ -10,6 +11,7 @@ from chalicelib.engine.readiness import Board
 from chalicelib.engine.records import Image, RecordKey, Status
 from chalicelib.flow.plan import StepPlan
 from chalicelib.worker.budget import SKEW
+from chalicelib.worker.stage import keeps_facts
 from tests.simulation.flows import Understood
 from tests.simulation.mirror import Mirror
 from tests.simulation.ports import CANARY
@@ -64,11 +66,13 @@ def could_go_on(world: "World", image: Image, at: int, *, strictly: bool = False
                 else:
                     is_so, moment = 0 < due <= now and not strictly, due
             case Waiting(kind="cut"):
-                pauses = any(each.uses == "repeat" for each in step.body.steps)  # between rounds: that is no fact
+                # Between rounds there is no fact; and a body that only reads leaves none before its end.
+                pauses = any(each.uses == "repeat" for each in step.body.steps) or not keeps_facts(step.body)
                 has_begun = strictly and _has_marks(world, image, step)  # what was lost since shows at a later look
                 is_so = (
                     not meddled and not has_begun and not (strictly and pauses) and not _has_open(world, image, step)
                 )
+                is_so = is_so or (strictly and not meddled and _is_finished(world, image, step, fact))
                 is_so = is_so and not world.letters.about(image.key.execution)
                 moment = fact.due if world.lost else 0  # a queue loses nothing: where it did, the next look tells
             case _:
@@ -94,6 +98,13 @@ def _has_marks(world: "World", head: Image, loop: StepPlan) -> bool:
     root = world.facts._images.get(RecordKey(head.key.tenant, head.key.execution, f"{loop.id}/r"))
     shard = world.facts._images.get(RecordKey(head.key.tenant, head.key.execution, f"{loop.id}/s0"))
     return any(image is not None and image.facts for image in (root, shard))
+
+
+def _is_finished(world: "World", head: Image, loop: StepPlan, fact: Waiting) -> bool:
+    """Whether every chunk of a wide loop is marked in its root: whoever marked the last sends for the join."""
+    made = Cut.from_text(fact.detail)
+    root = world.facts._images.get(RecordKey(head.key.tenant, head.key.execution, f"{loop.id}/r"))
+    return root is not None and marks_in(root.facts).count == (made.chunks if made.shards == 1 else made.shards)
 
 
 def _waits_on_failure(world: "World", image: Image) -> bool:

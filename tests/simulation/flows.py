@@ -1,4 +1,4 @@
-"""Random flows: a number gives a document, always the same. Small, and between them everything a flow can say."""
+"""Random flows: a number gives a document, always the same. Most are small, and between them everything a flow can say."""
 
 import random
 from dataclasses import dataclass
@@ -14,6 +14,9 @@ MEMO: dict[str, Plan] = {}
 
 POOL = 3000
 """How many different flows there are; a schedule draws one of them."""
+
+LARGE = 2700
+"""The first of those that have many steps; the others have few, so that more can be tried."""
 
 VALUED = {"sim.ask", "set"}
 """Nodes whose value has a number `n`."""
@@ -123,13 +126,15 @@ def flow(number: int, edition: int = 0) -> Written:
     known = _written.get((number, edition))
     if known is None:
         rng = random.Random(f"flow {number} {edition}")
-        known = _written[number, edition] = write(_Author(rng, f"f{number}").document())
+        author = _Author(rng, f"f{number}", is_large=number >= LARGE)
+        known = _written[number, edition] = write(author.document())
     return known
 
 
 class _Author:
-    def __init__(self, rng: random.Random, name: str) -> None:
+    def __init__(self, rng: random.Random, name: str, *, is_large: bool) -> None:
         self.rng = rng
+        self.is_large = is_large
         self.name = name
         self.names = 0
         self.is_short = False
@@ -146,7 +151,8 @@ class _Author:
         if rng.random() < 0.12:
             self.is_short = True
             data["concurrency"] = rng.choice([1, 2, {"max": 1, "key": "${ inputs.n }"}, {"key": "${ inputs.n }"}])
-        data["steps"] = steps = self.steps(rng.choice((1, 2, 2, 3, 3, 4, 5, 8)), {}, depth=0)
+        count = rng.choice((4, 5, 6, 7, 8, 9) if self.is_large else (1, 2, 2, 3, 3, 4, 5, 8))
+        data["steps"] = steps = self.steps(count, {}, depth=0)
         if rng.random() < 0.35:
             data["on_failure"] = self.on_failure()
         valued = [name for name, step in steps.items() if _has_value(step)]
@@ -272,7 +278,8 @@ class _Author:
 
     def foreach(self, around: dict[str, Any], depth: int) -> dict[str, Any]:
         rng = self.rng
-        count = rng.choice((1, 2, 2, 3, 3, 5)) if depth == 0 else rng.randint(1, 2)
+        count = rng.choice((2, 3, 5, 5, 6, 6) if self.is_large else (1, 2, 2, 3, 3, 5))
+        count = count if depth == 0 else rng.randint(1, 2)
         with_: dict[str, Any] = {"over": ITEMS[:count], "concurrency": rng.randint(1, 4)}
         if depth:
             with_["as"] = "row"

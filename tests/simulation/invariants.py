@@ -50,7 +50,14 @@ NEXT = {
         Status.CANCELLED,
         Status.TIMED_OUT,
     },
-    Status.PAUSED: {Status.PAUSED, Status.RUNNING, Status.ENDING, Status.FAILED, Status.TIMED_OUT},
+    Status.PAUSED: {
+        Status.PAUSED,
+        Status.RUNNING,
+        Status.ENDING,
+        Status.SUCCEEDED,
+        Status.FAILED,
+        Status.TIMED_OUT,
+    },
     Status.ENDING: {Status.ENDING, Status.FAILED, Status.CANCELLED, Status.TIMED_OUT},
 }
 """What may follow what within an epoch (design 4.9); nothing follows an end."""
@@ -205,9 +212,9 @@ class Watch:
         if goes_on and after.status not in NEXT[before.status]:
             self.fail(f"I5: {before.status.word} became {after.status.word}")
         is_paused = goes_on and before.status is Status.PAUSED
-        if is_paused and after.status is Status.FAILED and not 0 < before.birth.deadline <= after.ended:
-            # A failure in a paused execution is judged once it goes on, or once its time is up.
-            self.fail("I5: a paused execution failed, and had time left")
+        if is_paused and after.status.is_terminal and not 0 < before.birth.deadline <= after.ended:
+            # What is paused is judged once it goes on, or once its time is up.
+            self.fail(f"I5: a paused execution {after.status.word}, and had time left")
         if after.status.is_terminal and (before is None or before.status is not after.status):
             place = (after.key, after.epoch)
             self.ends[place] += 1

@@ -41,6 +41,7 @@ from chalicelib.worker import (
 )
 from chalicelib.worker.values import Values
 from tests.simulation import schedule
+from tests.simulation.flows import LARGE, POOL
 
 Patch = tuple[Any, str, Callable[[Any], Any]]
 """Where, what, and what it becomes: a function of what it was."""
@@ -54,10 +55,15 @@ class Mutation:
     found_by: tuple[str, ...]
     within: int = 100
     """Seeds."""
-    first: int = 0
-    """The seed from which they are counted."""
     storm: tuple[str, ...] = ()
     """The only faults, and many of them: for what needs several that seldom meet."""
+    is_large: bool = False
+    """Only flows with many steps: for what needs several of them that few have."""
+
+    def schedule(self, seed: int) -> schedule.Schedule:
+        """What a seed stands for here."""
+        number = LARGE + seed % (POOL - LARGE) if self.is_large else None
+        return schedule.Schedule(seed, number=number, storm=self.storm)
 
     @contextmanager
     def on(self) -> Iterator[None]:
@@ -405,7 +411,7 @@ def one_pack_one_loop(before: Any) -> Any:
 
     async def items_of(tools: Any, head: Any, name: str, fact: Any) -> Any:
         key = (head.key.execution, fact.pack)
-        if key not in remembered or fact.pack.startswith("i"):
+        if key not in remembered:
             remembered[key] = await before(tools, head, name, fact)
         return remembered[key]
 

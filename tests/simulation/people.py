@@ -37,6 +37,8 @@ class People:
         """Answers that were accepted, by execution, step and turns."""
         self.redrives = 0
         self.asked_for: set[str] = set()
+        self.cancelled: set[str] = set()
+        """Executions whose cancel has returned."""
         self.tries: Counter[tuple[str, str, tuple[int, ...], int]] = Counter()
         self.asking: set[tuple[str, str, tuple[int, ...], int]] = set()
 
@@ -81,6 +83,7 @@ class People:
         watch.cancels.add(execution)
 
         def done(_: Any) -> None:
+            self.cancelled.add(execution)
             watch.stopped[execution] = epoch
 
         self.act("cancel", lambda door: door.cancel("main", execution, "enough"), done)
@@ -103,7 +106,7 @@ class People:
 
     def resume(self, execution: str) -> None:
         watch = self.schedule.world.watch
-        if execution not in watch.cancels:
+        if execution not in self.cancelled:
             watch.stopped.pop(execution, None)
         self.act(
             "resume",
