@@ -55,7 +55,7 @@ def could_go_on(world: "World", image: Image, at: int, *, strictly: bool = False
             case None:
                 is_so = mirror.may_run(step, ())
             case Claimed(expires=expires):
-                is_so, moment = True, expires
+                is_so, moment = not (strictly and image.key.execution in world.watch.by_due), expires
             case Retrying(due=due) | Waiting(kind="timer", due=due):
                 is_so, moment = due <= now and not strictly, due
             case Waiting(kind="callback" | "approval", due=due):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.engine.ids import hashed_id
-from chalicelib.engine.messages import Send, Start
+from chalicelib.engine.messages import Send, Start, Tick
 from chalicelib.engine.records import Birth, Status
 from chalicelib.errors import PenstockError, WorldError
 from chalicelib.ports import Entered, Knock
@@ -339,6 +339,9 @@ class Schedule:
             world.count(fault)
             if call.delivery is not None:
                 call.delivery.has_met_fault = True
+                if not call.delivery.handles:
+                    # Somebody at the door, or the work behind it: no message comes again, the due entry stands for it.
+                    world.watch.orphans.update(_about(call))
             OF_CALLS[fault](self, call)
         else:
             world.note(repr(call.process), call.kind, call.argument)
@@ -498,6 +501,17 @@ async def _take_up(process: Process) -> None:
             return
         except PenstockError:
             await process.clock.sleep(1)
+
+
+def _about(call: Call) -> set[str]:
+    """The executions that a call to the store or the queue is about."""
+    match call.kind:
+        case "facts.write":
+            return {call.argument.key.execution}
+        case "queue.send":
+            return {each.message.execution for each in call.argument if not isinstance(each.message, Tick)}
+        case _:
+            return set()
 
 
 class _Visitor:

@@ -1,11 +1,13 @@
 """Waits: for a moment, for somebody's answer, for another execution's end."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from chalicelib.adapters.memory.facts import MemoryFacts
+from chalicelib.engine.facts import Signalled, Waiting
 from chalicelib.engine.records import RecordKey, Status
 from chalicelib.errors import (
     ExecutionEndedError,
@@ -15,7 +17,7 @@ from chalicelib.errors import (
     ParameterError,
     StoreError,
 )
-from chalicelib.ports import Signal
+from chalicelib.ports import Link, Signal
 from chalicelib.worker.budget import Budget, to_milliseconds
 from chalicelib.worker.deliver import Acknowledge, deliver
 from chalicelib.worker.door import FrontDoor
@@ -375,5 +377,33 @@ steps:
         await house.drain(sweeps=False, idle_minutes=1)
         assert (await house.image(entered.execution)).status is Status.SUCCEEDED
         assert urls(house) == ["/late"]
+
+    run(story())
+
+
+class ExpiresMeanwhile(MemoryFacts):
+    """Memory, in which a step begins to wait, and its time runs out, while an early answer is on its way."""
+
+    async def write(self, write):
+        image = self._images.get(write.key)
+        if any(isinstance(put.fact, Signalled) for put in write.puts.values()) and "f1" not in image.facts:
+            late = Waiting("callback", write.now - 1, write.now - 60_000)
+            self._images[write.key] = replace(image, facts={**image.facts, "f1": late}, rev=image.rev + 1)
+        return await super().write(write)
+
+
+def test_an_early_answer_that_arrives_after_the_step_has_expired_is_not_taken():
+    async def story():
+        house = House(facts=ExpiresMeanwhile())
+        entered = await house.enter("""
+flow: limited
+steps:
+  nap: {uses: wait, with: {for: 1h}}
+  answer: {uses: callback, after: nap, with: {expires: 1m}}
+""")
+        link = Link("main", entered.execution, "", "answer", ())
+        with pytest.raises(LinkExpiredError):
+            await house.door.signal(link, Signal("received", {"body": {}}))
+        assert "S1" not in (await house.image(entered.execution)).facts
 
     run(story())

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.engine.facts import Claimed
+from chalicelib.adapters.memory.facts import MemoryFacts
+from chalicelib.engine.facts import Claimed, Done, How, Waiting
 from chalicelib.engine.messages import Chunk, Go, Resume, Start
 from chalicelib.engine.records import RecordKey, Status
 from chalicelib.errors import ExecutionOngoingError, RedriveRefusedError
@@ -424,5 +425,36 @@ steps:
         assert [json.loads(each.body) for each in asked] == [{"n": 1}, {"n": 5}]
         first, second = (dict(each.headers)["Idempotency-Key"] for each in asked)
         assert second == f"{first}.r1"
+
+    run(story())
+
+
+class EndsElsewhere(MemoryFacts):
+    """Memory, in which another worker ends a loop just before its page is turned here."""
+
+    async def write(self, write):
+        for name, put in write.puts.items():
+            if write.key.is_head and isinstance(put.fact, Waiting) and put.fact.detail == "1":
+                image = self._images[write.key]
+                done = Done(How.SUCCEEDED, "done", 1, image.facts[name].since)
+                self._images[write.key] = replace(image, facts={**image.facts, name: done}, rev=image.rev + 1)
+        return await super().write(write)
+
+
+def test_no_round_begins_in_the_old_page_of_a_repeat_that_somebody_else_has_ended():
+    async def story():
+        house = House(facts=EndsElsewhere())
+        entered = await house.enter("""
+flow: rounds
+steps:
+  again:
+    uses: repeat
+    with: {until: "${ round >= 60 }", max: 100}
+    steps:
+      act: {uses: http.request, with: {method: POST, url: "https://api.example/act/${ round }"}}
+""")
+        await house.drain(idle_minutes=2)
+        assert (await house.image(entered.execution)).status is Status.SUCCEEDED
+        assert urls(house) == [f"/act/{number}" for number in range(1, 51)]
 
     run(story())
