@@ -13,10 +13,12 @@ import importlib
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+EVERY_SECONDS = 10
 LEAST = 1_000
 """How often each fault should have been met, before a run says something of it."""
 
@@ -36,7 +38,7 @@ def main() -> int:
         lines: list[str] = running.telling(given.seed, lines=100_000)
         print("\n".join(lines))
         return int(bool(running.run_one(given.seed).violations))
-    findings: Any = running.all_of(given.first, given.seeds, workers=given.workers)
+    findings: Any = running.all_of(given.first, given.seeds, workers=given.workers, heard=_Progress(given.seeds).hear)
     figures: dict[str, Any] = findings.to_json()
     if given.json is not None:
         given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -46,6 +48,22 @@ def main() -> int:
     if figures["violations"]:
         print("\n" + "\n".join(running.telling(figures["violations"][0]["seed"], lines=60)))
     return int(bool(figures["violations"]))
+
+
+class _Progress:
+    """Says on standard error how far a long run is, every ten seconds."""
+
+    def __init__(self, seeds: int) -> None:
+        self._seeds = seeds
+        self._said = time.monotonic()
+
+    def hear(self, findings: Any) -> None:
+        """What has been found so far."""
+        now = time.monotonic()
+        if now - self._said >= EVERY_SECONDS:
+            self._said = now
+            found = len(findings.violations)
+            print(f"{findings.seeds:,} of {self._seeds:,} schedules, {found} violations", file=sys.stderr, flush=True)
 
 
 def _tell(figures: dict[str, Any]) -> None:

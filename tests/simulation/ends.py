@@ -74,7 +74,7 @@ def could_go_on(world: "World", image: Image, at: int, *, strictly: bool = False
                 )
                 is_so = is_so or (strictly and not meddled and _is_finished(world, image, step, fact))
                 is_so = is_so and not world.letters.about(image.key.execution)
-                moment = fact.due if world.lost else 0  # a queue loses nothing: where it did, the next look tells
+                moment = fact.due  # what was lost shows at the next look
             case _:
                 pass
         if is_so:

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,12 +90,21 @@ def run_many(first: int, count: int, *, workers: int | None = None, most: int = 
                 return
 
 
-def all_of(first: int, count: int, *, workers: int | None = None, most: int = 5) -> Findings:
-    """The same, together."""
+def all_of(
+    first: int,
+    count: int,
+    *,
+    workers: int | None = None,
+    most: int = 5,
+    heard: Callable[[Findings], None] | None = None,
+) -> Findings:
+    """The same, together; `heard` is told what has been found so far."""
     began = time.perf_counter()
     whole = Findings()
     for findings in run_many(first, count, workers=workers, most=most):
         whole.add(findings)
+        if heard is not None:
+            heard(whole)
     whole.seconds = time.perf_counter() - began
     whole.violations.sort()
     return whole
