@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 EVERY_SECONDS = 10
 LEAST = 1_000
-"""How often each fault should have been met, before a run says something of it."""
+"""How often each fault should have been met before a run says something of it."""
 
 
 def main() -> int:
@@ -76,6 +76,8 @@ def _tell(figures: dict[str, Any]) -> None:
     width = max(len(name) for name in faults)
     for name, count in sorted(faults.items(), key=lambda each: -each[1]):
         print(f"  {name:<{width}} {count:>9,}")
+    if rare := [name for name, count in faults.items() if count < LEAST]:
+        print(f"  Met fewer than {LEAST:,} times: {', '.join(sorted(rare))}. More seeds say more of them.")
 
 
 if __name__ == "__main__":
