@@ -422,44 +422,58 @@ def never_the_same(before: Any) -> Any:
     return lambda *parts: before(*parts, str(next(_counter)))
 
 
+TWO_AT_ONCE = ("two_workers", "visibility_expired", "crash_after", "stale_holder", "timeout_after_write")
+SLOW = ("two_workers", "visibility_expired", "http_late", "http_slow")
+STALE = ("stale_holder", "crash_between", "http_slow", "visibility_expired")
+
 MUTATIONS: dict[str, Mutation] = {
     # fanin_model
     "ack before send": Mutation(((handing, "_send_for_later", ack_before_send),), ("I8", "L1")),
-    "loser acks without dispatch": Mutation(((recording, "_adopt", loser_forgets_what_follows),), ("L1", "L2")),
-    "winner alone goes on": Mutation(((recording, "_join", winner_alone_goes_on),), ("L1", "L2")),
+    "loser acks without dispatch": Mutation(
+        ((recording, "_adopt", loser_forgets_what_follows),), ("L1", "L2"), within=250, storm=TWO_AT_ONCE
+    ),
+    "winner alone goes on": Mutation(((recording, "_join", winner_alone_goes_on),), ("L1", "L2"), within=1500),
     "no fence": Mutation(
         ((conditions, "guard_allows", no_fence), (salvage, "guard_allows", no_fence)), ("I6", "I1", "I2")
     ),
     "send before commit": Mutation(((stage.Stage, "put_off", send_before_commit),), ("I8",)),
-    "ack on live lease": Mutation(((deliver, "_verdict", ack_on_live_lease),), ("L1", "L2")),
-    "fenced-out loser acks": Mutation(((ledger, "_left", fenced_out_acks),), ("L1", "L2", "I6")),
-    "stale read": Mutation(((recording, "_join", stale_image),), ("L1", "L2", "I2")),
+    "ack on live lease": Mutation(((deliver, "_verdict", ack_on_live_lease),), ("L1", "L2"), within=250),
+    "fenced-out loser acks": Mutation(
+        ((ledger, "_left", fenced_out_acks),), ("L1", "L2", "I6"), within=2500, storm=STALE
+    ),
+    "stale read": Mutation(((recording, "_join", stale_image),), ("L1", "L2", "I2"), within=250),
     "naive counter": Mutation(((chunks, "mark", counts_every_mark),), ("I7", "I1")),
     # join_model
     "mark before result": Mutation(((chunks, "_finish", mark_before_result),), ("I7",)),
-    "duplicate mark stops": Mutation(((chunks, "_mark", duplicate_stops("shard")),), ("L1", "L2")),
-    "duplicate root stops": Mutation(((chunks, "_mark", duplicate_stops("root")),), ("L1", "L2")),
-    "join before every mark": Mutation(((cuts, "marks_in", joins_too_early),), ("I7",)),
+    "duplicate mark stops": Mutation(
+        ((chunks, "_mark", duplicate_stops("shard")),), ("L1", "L2"), within=1000, is_large=True
+    ),
+    "duplicate root stops": Mutation(((chunks, "_mark", duplicate_stops("root")),), ("L1", "L2"), within=1000),
+    "join before every mark": Mutation(((cuts, "marks_in", joins_too_early),), ("I7",), within=1000),
     # group
     "dropping a leased result with a refused group": Mutation(
-        ((ledger, "_left", drops_refused_group),), ("I6", "L1", "L2")
+        ((ledger, "_left", drops_refused_group),), ("I6", "L1", "L2"), within=500
     ),
     "effect before its inputs are durable": Mutation(((launching, "_is_durable", always(True)),), ("I2", "I3")),
     # due
     "overwriting the due entry": Mutation(
-        ((conditions, "_earlier", overwrites_due_entry), (ledger, "Commit", only_when_due)), ("L1", "L2")
+        ((conditions, "_earlier", overwrites_due_entry), (ledger, "Commit", only_when_due)), ("L1", "L2"), within=1000
     ),
     "bump without rev": Mutation(
-        ((sweeper, "recheck", bumps_without_rev), (sweeper, "look", looks_when_due)), ("L1", "L2", "I5", "L6")
+        ((sweeper, "recheck", bumps_without_rev), (sweeper, "look", looks_when_due)),
+        ("L1", "L2", "I5", "L6"),
+        within=1500,
     ),
     # ending
     "removing the due entry too early": Mutation(
         ((conditions, "_committed", due_entry_goes_with_the_end),), ("L6", "L1")
     ),
     # stride
-    "a dead letter only notes itself": Mutation(((schedule, "bury", always_later(True)),), ("L4", "L1", "L2")),
+    "a dead letter only notes itself": Mutation(
+        ((schedule, "bury", always_later(True)),), ("L4", "L1", "L2"), within=250
+    ),
     "a resume that knows only the head": Mutation(
-        ((cuts, "_mend", always_later(None)), (cuts, "_never_begun", always_later([]))), ("L1", "L2")
+        ((cuts, "_mend", always_later(None)), (cuts, "_never_begun", always_later([]))), ("L1", "L2"), within=500
     ),
     # needs
     "no commit order for numbered groups": Mutation(
@@ -474,22 +488,30 @@ MUTATIONS: dict[str, Mutation] = {
         ((memory_facts, "allows", existing_is_created), (memory_facts, "apply", created_anew)), ("I1", "I6", "I9", "I5")
     ),
     "an end is not final": Mutation(((memory_facts, "allows", ends_are_not_final),), ("I5", "I9", "I1")),
-    "claims whatever the status": Mutation(((writes, "_as_wide_as", claims_anywhere),), ("I12",)),
+    "claims whatever the status": Mutation(((writes, "_as_wide_as", claims_anywhere),), ("I12",), within=500),
     "claims over live leases": Mutation(
         ((conditions, "is_live", always(False)), (launching, "is_live", always(False))), ("I6",)
     ),
     "results of what was dropped stay": Mutation(
         ((ledger._Origins, "resting_on", always(frozenset())),), ("I2", "I11", "I4")
     ),
-    "old values after another's fact": Mutation(((Values, "forget", always(None)),), ("I2", "I11")),
-    "an unknown outcome is tried again": Mutation(((flight, "decide", repeats_what_was_unknown),), ("I3",)),
-    "a vanished worker's effect is repeated": Mutation(((launching, "Effect", other_words),), ("I3",)),
-    "an end judged too early": Mutation(((ledger, "Commit", judged_too_early),), ("I6",)),
-    "one pack, one loop": Mutation(((chunks, "items_of", one_pack_one_loop),), ("I2", "I11")),
+    "old values after another's fact": Mutation(
+        ((Values, "forget", always(None)),), ("I2", "I11"), within=500, storm=SLOW, is_large=True
+    ),
+    "an unknown outcome is tried again": Mutation(
+        ((flight, "decide", repeats_what_was_unknown),), ("I3",), within=1500
+    ),
+    "a vanished worker's effect is repeated": Mutation(((launching, "Effect", other_words),), ("I3",), within=1500),
+    "an end judged too early": Mutation(((ledger, "Commit", judged_too_early),), ("I6",), is_large=True),
+    "one pack, one loop": Mutation(
+        ((chunks, "items_of", one_pack_one_loop),), ("I2", "I11"), within=500, is_large=True
+    ),
     "a key for each try": Mutation(((asks, "idempotency_key", key_of_each_try),), ("I4",)),
     "a moment of the worker's own": Mutation(((stage, "moment_for", own_clock),), ("I11", "I2")),
     "two deliveries, two executions": Mutation(((knocking, "hashed_id", never_the_same),), ("L5",)),
-    "a cancel tells no loop": Mutation(((controls, "tell_parts", always_later([])),), ("I12",)),
+    "a cancel tells no loop": Mutation(
+        ((controls, "tell_parts", always_later([])),), ("I12",), within=500, is_large=True
+    ),
     "nobody is told of an end": Mutation(((finishing, "has_followers", always_later(False)),), ("L6", "L1")),
     "no cap": Mutation(((lanes, "_take", no_cap),), ("I10",)),
     "a secret is recorded": Mutation(((redaction.Secrets, "mask", lambda _: lambda self, value: value),), ("I13",)),
