@@ -62,19 +62,28 @@ def run_one(seed: int) -> Findings:
 
 def run_some(seeds: Iterable[int]) -> Findings:
     """Some seeds in this process; what is left of their worlds is collected once, at the end."""
-    findings = Findings()
     was_on = gc.isenabled()
-    gc.disable()
-    # What is there already (modules, mostly) stays: looking through it costs more than the worlds do.
-    gc.collect()
-    gc.freeze()
+    _settle()
     try:
-        for seed in seeds:
-            findings.add(run_one(seed))
+        return _portion(seeds)
     finally:
         gc.unfreeze()
         if was_on:
             gc.enable()
+
+
+def _settle() -> None:
+    """What is there already (modules, plans) stays: looking through it for garbage costs more than the worlds do."""
+    gc.disable()
+    gc.collect()
+    gc.freeze()
+
+
+def _portion(seeds: Iterable[int]) -> Findings:
+    findings = Findings()
+    for seed in seeds:
+        findings.add(run_one(seed))
+    _settle()
     return findings
 
 
@@ -82,8 +91,8 @@ def run_many(first: int, count: int, *, workers: int | None = None, most: int = 
     """Portion by portion, in the order in which they are done; at most so many violations, then no more."""
     portions = [range(begin, min(begin + PORTION, first + count)) for begin in range(first, first + count, PORTION)]
     found = 0
-    with multiprocessing.get_context("fork").Pool(workers or os.cpu_count() or 1) as pool:
-        for findings in pool.imap_unordered(run_some, portions):
+    with multiprocessing.get_context("fork").Pool(workers or os.cpu_count() or 1, _settle) as pool:
+        for findings in pool.imap_unordered(_portion, portions):
             found += len(findings.violations)
             yield findings
             if found >= most:
