@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import cast
@@ -42,7 +41,6 @@ LONGEST_LOOK = 6 * 3_600_000
 """Milliseconds between two looks at a loop whose chunks wait for long."""
 
 _MOST_REMEMBERED = 4
-_remembered: OrderedDict[tuple[str, str, str], tuple[Sequence[Json], Sequence[int]]] = OrderedDict()
 
 
 def is_wide(course: Course, body: Body, turns: Turns) -> bool:
@@ -108,14 +106,14 @@ async def _send(course: Course, step: StepPlan, chunks: Sequence[int]) -> None:
 async def items_of(tools: Tools, head: Image, name: str, fact: Waiting) -> tuple[Sequence[Json], Sequence[int]]:
     """The items of a cut and their sizes; remembered, since its chunks follow one another."""
     key = (head.key.tenant, head.key.execution, f"{name} {fact.pack}")  # one write may cut several loops
-    known = _remembered.get(key)
+    known = tools.remembered.get(key)
     if known is None or fact.pack.startswith("i"):
         pack = await Values(tools.facts, tools.blobs, head.key).pack(head, fact.pack)
         items = cast("Mapping[str, Sequence[Json]]", pack[name])["items"]
         known = (items, [len(json_text(item)) for item in items])
-        _remembered[key] = known
-        if len(_remembered) > _MOST_REMEMBERED:
-            _remembered.popitem(last=False)
+        tools.remembered[key] = known
+        if len(tools.remembered) > _MOST_REMEMBERED:
+            tools.remembered.popitem(last=False)
     return known
 
 

@@ -1,6 +1,7 @@
 """What the worker is handed: ports, and the few settings it heeds."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -31,6 +32,14 @@ def _tell_nobody(image: Image) -> None:
 def _answer_nobody(execution: str, value: Json) -> None:
     """Nobody in this process waits."""
     del execution, value
+
+
+Remembered: TypeAlias = OrderedDict[tuple[str, str, str], tuple[Sequence[Json], Sequence[int]]]
+"""By tenant, execution, and the loop with its pack: items and their sizes."""
+
+
+def _nothing_yet() -> Remembered:
+    return OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +84,5 @@ class Tools:
     """Makes and reads resume links; None where nobody could use one."""
     respond: Callable[[str, Json], None] = _answer_nobody
     """Told, by execution, what a `respond` step said, once that is recorded; for whoever waits in this process."""
+    remembered: Remembered = field(default_factory=_nothing_yet)
+    """The items of the wide loops that were worked on last; what is recorded of them never changes."""

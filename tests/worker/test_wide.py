@@ -458,3 +458,14 @@ steps:
         assert urls(house) == [f"/act/{number}" for number in range(1, 51)]
 
     run(story())
+
+
+def test_two_deployments_in_one_process_share_no_items():
+    async def story():
+        for count in (700, 1400):  # the same execution, by its id, in another store
+            house = House()
+            entered = await house.enter(WIDE % "", {"rows": list(range(count))}, respond="accepted")
+            await house.drain(5_000, idle_minutes=2)
+            assert (await house.details(entered.execution)).output["n"] == count
+
+    run(story())
