@@ -51,19 +51,26 @@ def main() -> int:
 
 
 class _Progress:
-    """Says on standard error how far a long run is, every ten seconds."""
+    """Says on standard error how far a long run is, every ten seconds, and at once what it found."""
 
     def __init__(self, seeds: int) -> None:
         self._seeds = seeds
         self._said = time.monotonic()
+        self._found = 0
 
     def hear(self, findings: Any) -> None:
         """What has been found so far."""
+        for seed, what in findings.violations[self._found :]:
+            print(f"seed {seed}: {what}", file=sys.stderr, flush=True)
+        self._found = len(findings.violations)
         now = time.monotonic()
         if now - self._said >= EVERY_SECONDS:
             self._said = now
-            found = len(findings.violations)
-            print(f"{findings.seeds:,} of {self._seeds:,} schedules, {found} violations", file=sys.stderr, flush=True)
+            print(
+                f"{findings.seeds:,} of {self._seeds:,} schedules, {self._found} violations",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _tell(figures: dict[str, Any]) -> None:
