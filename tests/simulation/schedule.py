@@ -508,6 +508,8 @@ def _about(call: Call) -> set[str]:
     match call.kind:
         case "facts.write":
             return {call.argument.key.execution}
+        case "facts.read":
+            return {call.argument.execution}
         case "queue.send":
             return {each.message.execution for each in call.argument if not isinstance(each.message, Tick)}
         case _:
