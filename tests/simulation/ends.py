@@ -55,7 +55,7 @@ def could_go_on(world: "World", image: Image, at: int, *, strictly: bool = False
             case None:
                 is_so = mirror.may_run(step, ())
             case Claimed(expires=expires):
-                is_so, moment = not (strictly and image.key.execution in world.watch.by_due), expires
+                is_so, moment = True, expires
             case Retrying(due=due) | Waiting(kind="timer", due=due):
                 is_so, moment = due <= now and not strictly, due
             case Waiting(kind="callback" | "approval", due=due):
@@ -129,10 +129,12 @@ def left_behind(world: "World", image: Image) -> str:
         return ""
     if any(process.is_at(execution) for process in world.processes):
         return ""
+    if execution in world.watch.by_due:
+        return ""
     step, _ = could_go_on(world, image, world.now, strictly=True)
     if step:
         return f"{step} is ready, and nobody will start it"
-    if execution in world.watch.by_due or _waits_on_failure(world, image):
+    if _waits_on_failure(world, image):
         return ""
     for (key, name, token), holder in world.watch.holders.items():
         if key.execution == execution and holder is not None and holder.handles and holder.process.is_dead:

@@ -312,8 +312,15 @@ class Faults:
         idle = [process for process in world.processes if not process.is_busy]
         if world.code_version == 1 and idle and not schedule.is_embedded:
             world.code_version = 2
-            idle[0].is_old = True
-            world.note(repr(idle[0]), "is of yesterday")
+            old = idle[0]
+            old.is_old = True
+            world.note(repr(old), "is of yesterday")
+            # Nobody is left with yesterday's code for long: messages would die that are well.
+            schedule.actions.append((world.elapsed + 4 * MINUTE, lambda: self._retire(old)))
+
+    def _retire(self, old: Process) -> None:
+        if old in self.schedule.world.processes:
+            self.schedule.bury(old)
 
     def two_workers(self) -> None:
         self.next.add("two_workers")
