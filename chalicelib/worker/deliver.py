@@ -9,7 +9,7 @@ from typing import cast
 from chalicelib.engine.looking import deadline_of
 from chalicelib.engine.messages import LONGEST_DELAY_SECONDS, Chunk, Go, Message, Resume, Send, Start, Tick
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
-from chalicelib.engine.writes import Commit, Finish
+from chalicelib.engine.writes import ANYWHERE, Commit, Finish
 from chalicelib.errors import NotFoundError, PenstockError, StoreError, WorkerMishapError
 from chalicelib.flow.plan import Effect, Plan
 from chalicelib.flow.values import Json
@@ -19,6 +19,7 @@ from chalicelib.worker.children import heed_parent
 from chalicelib.worker.course import Course
 from chalicelib.worker.followers import tell_again
 from chalicelib.worker.ledger import CameBeforeError, Ledger
+from chalicelib.worker.looks import GRACE
 from chalicelib.worker.packing import refuse_another_body
 from chalicelib.worker.report import Report, Went
 from chalicelib.worker.run import run
@@ -86,6 +87,7 @@ async def deliver(
             if isinstance(message, Resume) and isinstance(verdict, GiveBack):
                 # The due entry stands for it: were each of the sweeper's messages to come back for as long as somebody
                 # else is at it, they would end as dead letters of an execution that is well.
+                await _leave_to_due_entry(tools, verdict.report)
                 return Acknowledge(verdict.report)
             return verdict
         case Chunk(_, _, epoch, _, _):
@@ -251,6 +253,17 @@ def _verdict(tools: Tools, report: Report) -> Verdict:
         return Acknowledge(report)
     left = report.held_until - to_milliseconds(tools.clock.now())
     return GiveBack(min(LONGEST_DELAY_SECONDS, max(1, -(-left // 1000))), report)
+
+
+async def _leave_to_due_entry(tools: Tools, report: Report | None) -> None:
+    """See to it that somebody looks once the lease of whoever is at it has run out: a wait's entry may be days away."""
+    image = report.image if report is not None else None
+    if report is None or image is None or image.status.is_terminal:
+        return
+    by = report.held_until + GRACE
+    if image.next_check is None or image.next_check > by:
+        now = to_milliseconds(tools.clock.now())
+        await tools.facts.write(Commit(image.key, image.epoch, now, allowed=ANYWHERE, next_check=by))
 
 
 async def _input(tools: Tools, birth: Birth, text: str) -> dict[str, Json]:

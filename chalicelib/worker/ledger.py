@@ -257,7 +257,7 @@ class Ledger:
             birth=birth,
             creates=creates and not self.key.is_head,
             puts=_puts(finished, more, pack),
-            allowed=_allowed(more, self.image, is_head=self.key.is_head),
+            allowed=_allowed(more, self.image, is_head=self.key.is_head, is_overdue=self._is_overdue(now)),
             ending=more.ending,
             finish=finish,
             busy=now if more.is_leaving else self._budget.deadline,
@@ -268,6 +268,9 @@ class Ledger:
             becomes=more.becomes if creates else None,
             seen_rev=_seen_rev(finish, self.image),
         )
+
+    def _is_overdue(self, now: int) -> bool:
+        return self.birth is not None and 0 < self.birth.deadline <= now
 
     def _outlook(self, finished: Sequence[Finished], finish: Finish | None) -> Outlook:
         """Which writes may follow this one, and bill again what it puts into the record."""
@@ -300,7 +303,7 @@ class Ledger:
         raise StoreError(f"the record of execution {self.key.execution} did not settle in {TRIES} tries")
 
 
-def _allowed(more: _More, image: Image | None, *, is_head: bool) -> frozenset[Status]:
+def _allowed(more: _More, image: Image | None, *, is_head: bool, is_overdue: bool) -> frozenset[Status]:
     """Where the write may take place, as far as what is in it does not say."""
     if more.finish is not None and image is not None and is_head and not image.status.is_terminal:
         # Where it was judged: who began to end it meanwhile, for another reason, is not overruled.
@@ -308,7 +311,7 @@ def _allowed(more: _More, image: Image | None, *, is_head: bool) -> frozenset[St
         return frozenset() if is_another else frozenset({image.status})
     if more.is_failure_handling and is_head:
         return ENDING
-    if more.ending is not None and more.ending.how is Status.FAILED:
+    if more.ending is not None and more.ending.how is Status.FAILED and not is_overdue:
         return ENDS  # a failure in a paused execution is judged once it goes on: a pause starts no `on_failure` step
     return ANYWHERE
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.adapters.memory.facts import MemoryFacts
-from chalicelib.engine.facts import Signalled, Waiting
+from chalicelib.engine.facts import Claimed, Signalled, Waiting
+from chalicelib.engine.messages import Resume
 from chalicelib.engine.records import RecordKey, Status
 from chalicelib.errors import (
     ExecutionEndedError,
@@ -17,7 +18,7 @@ from chalicelib.errors import (
     ParameterError,
     StoreError,
 )
-from chalicelib.ports import Link, Signal
+from chalicelib.ports import HttpAnswer, Link, Signal
 from chalicelib.worker.budget import Budget, to_milliseconds
 from chalicelib.worker.deliver import Acknowledge, deliver
 from chalicelib.worker.door import FrontDoor
@@ -405,5 +406,67 @@ steps:
         with pytest.raises(LinkExpiredError):
             await house.door.signal(link, Signal("received", {"body": {}}))
         assert "S1" not in (await house.image(entered.execution)).facts
+
+    run(story())
+
+
+def test_a_resume_that_finds_somebody_at_work_leaves_a_look_for_when_that_lease_has_run_out():
+    async def story():
+        house = House()
+        looks = []
+
+        async def act(request):
+            key = RecordKey("main", request.url.rpartition("/")[2])
+            far = to_milliseconds(house.clock.now()) + 20 * 86_400_000  # the other wait's moment
+            image = house.facts._images[key] = replace(await house.facts.read(key), next_check=far)
+            verdict = await deliver(
+                house.tools, Resume("main", key.execution, 0), Budget(to_milliseconds(house.clock.now()) + 840_000)
+            )
+            assert isinstance(verdict, Acknowledge)
+            (claim,) = [fact for fact in image.facts.values() if isinstance(fact, Claimed)]
+            looks.append((image.next_check, (await house.facts.read(key)).next_check, claim.expires))
+            return {}
+
+        entered = await house.enter("""
+flow: nap-then-act
+steps:
+  nap: {uses: wait, with: {for: 30d}}
+  first: {uses: wait, with: {for: 2d}}
+  act: {uses: http.request, after: first, with: {method: POST, url: "https://api.example/act/${ execution.id }"}}
+""")
+        house.http.answers[f"/act/{entered.execution}"] = act
+        await house.drain(idle_minutes=3 * 24 * 60)
+        (before, after, expires) = looks[0]
+        assert expires <= after <= expires + 120_000 < before
+
+    run(story())
+
+
+def test_a_failure_in_a_paused_execution_whose_time_is_up_ends_it_with_its_on_failure_steps():
+    async def story():
+        house = House()
+
+        async def pause_and_fail(request):
+            await house.door.pause("main", request.url.rpartition("/")[2])
+            return HttpAnswer(404, (), b"")
+
+        entered = await house.enter(
+            """
+flow: late
+deadline: 10m
+steps:
+  ask: {uses: http.request, with: {method: POST, url: "https://api.example/ask/${ execution.id }"}}
+on_failure:
+  tell: {uses: http.request, with: {method: POST, url: "https://api.example/tell"}}
+""",
+            respond="accepted",
+        )
+        house.http.answers[f"/ask/{entered.execution}"] = pause_and_fail
+        await house.drain(idle_minutes=5)
+        assert (await house.image(entered.execution)).status is Status.PAUSED
+        await house.drain(idle_minutes=30)
+        image = await house.image(entered.execution)
+        assert (image.status, image.reason.code) == (Status.FAILED, "http_404")
+        assert urls(house)[-1] == "/tell"
 
     run(story())
