@@ -22,6 +22,8 @@ PenstockError
 │   ├── CredentialMissingError   no credential has this name
 │   ├── CredentialUnfitError     the credential lacks a field, or may not go to this host
 │   ├── AddressRefusedError      an address that a flow may not call
+│   ├── HostNotListedError       a host that is not on the deployment's list
+│   ├── OwnAddressError          a flow would call the deployment that runs it
 │   ├── FlowDisabledError        the flow is switched off
 │   ├── LinkWrongError           no such link was ever made, or it was altered
 │   ├── LinkExpiredError         the time in which the link could be used is over
@@ -243,6 +245,20 @@ class AddressRefusedError(CallerError):
     """A flow may not call this address. The deployment's configuration decides which private addresses are allowed."""
 
     code = "address_refused"
+    status = 403
+
+
+class HostNotListedError(CallerError):
+    """The host is not among those that flows of this deployment may call. Add it to PENSTOCK_ONLY_HOSTS."""
+
+    code = "host_not_listed"
+    status = 403
+
+
+class OwnAddressError(CallerError):
+    """The address is this deployment's own. Start flows with `call`; PENSTOCK_ALLOW_OWN=1 lets flows call it."""
+
+    code = "own_address"
     status = 403
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from chalicelib import catalogue
 from chalicelib.adapters.clock import RandomIds, SystemClock
+from chalicelib.adapters.egress import policy_for_flows
 from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_from
 from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_flows
-from chalicelib.adapters.http_guard import EgressPolicy
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.tap import Tap
 from chalicelib.api.app import Api
@@ -58,6 +58,10 @@ class EmbeddedSettings:
     """Where credentials are read from, and this stage's `vars`."""
     allow_private: tuple[str, ...] = ()
     """Networks beyond the public ones that flows may call, such as `127.0.0.1/32`."""
+    only_hosts: tuple[str, ...] = ()
+    """The only hosts that flows may call; empty: as `PENSTOCK_ONLY_HOSTS` in the environment says, or any."""
+    listens: str = ""
+    """The URL it is reached at besides `base_url`: flows may call neither, unless `PENSTOCK_ALLOW_OWN` is set."""
     keys: tuple[str, ...] = ()
     """SHA-256 hashes, in hexadecimal, of the admin keys."""
     stage_vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
@@ -87,7 +91,11 @@ class Embedded:
         self.store = store
         self.clock = SystemClock()
         self.ids = RandomIds()
-        self.http: HttpClient = client_for_flows(EgressPolicy(allow=settings.allow_private))
+        own = [url for url in (settings.base_url, settings.listens) if url]
+        policy = policy_for_flows(
+            settings.environment, own, allow=settings.allow_private, only_hosts=settings.only_hosts
+        )
+        self.http: HttpClient = client_for_flows(policy)
         self.credentials = EnvironmentCredentials(settings.environment)
         self.ends = Ends()
         self.background = Background(settings.concurrency)

@@ -21,6 +21,7 @@ from chalicelib.adapters.aws.queue import AwsQueue
 from chalicelib.adapters.aws.settings import LINK_KEY_BYTES, read_base_url, read_link_key
 from chalicelib.adapters.aws.versions import AwsVersions
 from chalicelib.adapters.clock import RandomIds, SystemClock
+from chalicelib.adapters.egress import policy_for_flows, words
 from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_from
 from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_engine, client_for_flows
@@ -70,7 +71,8 @@ class OnAws:
     def __init__(self, environment: Mapping[str, str], cloud: Cloud, base_url: str) -> None:
         """Put the house together; `on_aws` makes what it is handed."""
         self._cloud = cloud
-        self._http = client_for_flows(EgressPolicy(_words(environment.get("PENSTOCK_ALLOW_PRIVATE", ""))))
+        allow = words(environment.get("PENSTOCK_ALLOW_PRIVATE", ""))
+        self._http = client_for_flows(policy_for_flows(environment, (base_url,), allow=allow))
         aws, names = cloud.aws, cloud.names
         self.clock = SystemClock()
         self.ids = RandomIds()
@@ -209,7 +211,3 @@ def _setting(environment: Mapping[str, str], name: str) -> str:
 def _jitter() -> float:
     """From 0 to 1. The module `random` would be an import more, for a number that is seldom asked for."""
     return int.from_bytes(os.urandom(4), "big") / 2**32
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word for word in text.replace(",", " ").split())

@@ -30,7 +30,9 @@ _BUILDING_COMMANDS = frozenset({"deploy", "package"})
 
 CREDENTIAL = "PENSTOCK_CREDENTIAL_"
 _ONLY_API = frozenset({"PENSTOCK_ADMIN_KEY_HASH", "PENSTOCK_VARS"})
-_EVERYWHERE = frozenset({"PENSTOCK_URL", "PENSTOCK_ALLOW_PRIVATE", "PENSTOCK_LOG"})
+_EVERYWHERE = frozenset(
+    {"PENSTOCK_URL", "PENSTOCK_ALLOW_PRIVATE", "PENSTOCK_ALLOW_OWN", "PENSTOCK_ONLY_HOSTS", "PENSTOCK_LOG"}
+)
 _MOST_ENVIRONMENT_BYTES = 4096
 """Lambda quotas, "Environment variables": 4 KB, all of them together."""
 

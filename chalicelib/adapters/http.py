@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.http_body import ACCEPTED_CODINGS, read_body
-from chalicelib.adapters.http_guard import EgressPolicy, Origin
+from chalicelib.adapters.http_guard import EgressPolicy
+from chalicelib.adapters.http_url import Origin
 from chalicelib.adapters.http_wire import Outgoing, Transport
 from chalicelib.errors import ParameterError
 from chalicelib.ports import HttpAnswer, HttpRequest

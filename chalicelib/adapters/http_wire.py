@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from chalicelib.adapters.http_guard import Origin
+from chalicelib.adapters.http_url import Origin
 from chalicelib.errors import CutOffError, NotSentError, TimedOutError
 
 

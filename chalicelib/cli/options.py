@@ -16,6 +16,14 @@ AllowPrivate: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--allow-private", metavar="NETWORK", help="A private network that flows may call: 127.0.0.1/32."),
 ]
+OnlyHosts: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only-host",
+        metavar="HOST",
+        help="The only hosts that flows may call: api.example.com, *.example.com, example.com:8443.",
+    ),
+]
 To: TypeAlias = Annotated[
     str | None, typer.Option("--to", metavar="URL", help="The server; PENSTOCK_URL, or the one on this machine.")
 ]

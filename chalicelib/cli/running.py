@@ -10,7 +10,7 @@ import typer
 
 from chalicelib.cli.checking import find
 from chalicelib.cli.exits import Exit
-from chalicelib.cli.options import FLOWS, AllowPrivate, AsJson, Flows
+from chalicelib.cli.options import FLOWS, AllowPrivate, AsJson, Flows, OnlyHosts
 from chalicelib.cli.printing import note, say_json
 from chalicelib.errors import BodyUnreadableError, UsageError
 
@@ -28,7 +28,9 @@ def run(
     ] = False,
     flows: Flows = FLOWS,
     store: Annotated[Path | None, typer.Option(help="Keep the execution there; else it leaves no trace.")] = None,
+    *,
     allow_private: AllowPrivate = None,
+    only_host: OnlyHosts = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a flow here: its steps on stderr as they go, its output on stdout. Exits with 1 if the execution failed."""
@@ -49,6 +51,7 @@ def run(
         given=read_input(given) if given is not None else None,
         is_document=document,
         allow_private=tuple(allow_private or ()),
+        only_hosts=tuple(only_host or ()),
     )
     with Watch() as watch, asyncio.Runner(loop_factory=loops.quickest()) as runner:
         execution = runner.run(run_trial(trial, without_links(watch.look)))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from chalicelib.cli.options import FLOWS, STORE, AllowPrivate, AsJson, Flows
+from chalicelib.cli.options import FLOWS, STORE, AllowPrivate, AsJson, Flows, OnlyHosts
 from chalicelib.cli.printing import note, say
 from chalicelib.errors import UsageError
 
@@ -20,6 +20,7 @@ def dev(
     ] = "127.0.0.1",
     url: Annotated[str, typer.Option(help="Where the outside reaches it: the address of a tunnel.")] = "",
     allow_private: AllowPrivate = None,
+    only_host: OnlyHosts = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve the flows of a folder on this machine: hooks, schedules, the API. Files that change are published again."""
@@ -46,7 +47,14 @@ def dev(
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = DevSettings(
-        flows=flows, store=store, environment=os.environ, host=host, port=port, url=url, allow_private=networks
+        flows=flows,
+        store=store,
+        environment=os.environ,
+        host=host,
+        port=port,
+        url=url,
+        allow_private=networks,
+        only_hosts=tuple(only_host or ()),
     )
     with asyncio.Runner(loop_factory=loops.quickest()) as runner:
         try:

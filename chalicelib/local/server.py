@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 from watchfiles import awatch  # pyright: ignore[reportUnknownVariableType]  a type of trio's is not there
 
+from chalicelib.adapters.egress import listed_hosts
 from chalicelib.api.auth import MAIN_TENANT
 from chalicelib.errors import SettingError
 from chalicelib.local.asgi import AsgiApp
@@ -48,6 +49,7 @@ class DevSettings:
     url: str = ""
     """Where the outside finds the server, if that is another address than its own: a tunnel, a proxy."""
     allow_private: tuple[str, ...] = ()
+    only_hosts: tuple[str, ...] = ()
 
 
 async def serve(settings: DevSettings, up: Callable[[Situation], None], note: Callable[[str], None]) -> None:
@@ -57,7 +59,8 @@ async def serve(settings: DevSettings, up: Callable[[Situation], None], note: Ca
     """
     key = admin_key(settings.store.parent, settings.environment)
     with _listening(settings.host, settings.port) as listening:
-        base_url = settings.url.rstrip("/") or _address(settings.host, listening.getsockname()[1])
+        listens = _address(settings.host, listening.getsockname()[1])
+        base_url = settings.url.rstrip("/") or listens
         own = OwnKey()
         embedded = await Embedded.open(
             EmbeddedSettings(
@@ -65,6 +68,8 @@ async def serve(settings: DevSettings, up: Callable[[Situation], None], note: Ca
                 base_url=base_url,
                 environment=settings.environment,
                 allow_private=settings.allow_private,
+                only_hosts=settings.only_hosts,
+                listens=listens,
                 keys=(*key.hashes, own.hash),
                 link_key=lambda: fetch_link_key(settings.store.parent),
             )
@@ -127,6 +132,7 @@ class _Dev:
             plans=plans,
             credentials=embedded.credentials.names(),
             allow_private=settings.allow_private,
+            only_hosts=settings.only_hosts or listed_hosts(settings.environment),
             resumed=resumed,
             is_open=not _is_loopback(settings.host),
         )

@@ -39,6 +39,7 @@ class Trial:
     is_document: bool = False
     """`given` is all that the trigger hands over: `body`, `headers`, `query` and so on."""
     allow_private: tuple[str, ...] = ()
+    only_hosts: tuple[str, ...] = ()
 
 
 async def run_trial(trial: Trial, look: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -106,6 +107,7 @@ async def _embedded(trial: Trial) -> AsyncGenerator[tuple[Embedded, Inside]]:
                 base_url="http://127.0.0.1:8700",
                 environment=trial.environment,
                 allow_private=trial.allow_private,
+                only_hosts=trial.only_hosts,
                 keys=(own.hash,),
                 link_key=lambda: fetch_link_key(store.parent),
                 step_by_step=True,

@@ -33,6 +33,7 @@ class Situation:
     """The names of those that are set."""
     allow_private: Sequence[str]
     resumed: int
+    only_hosts: Sequence[str] = ()
     is_open: bool = False
     """It listens on more than this machine's loopback."""
 
@@ -55,6 +56,8 @@ def welcome(now: Situation) -> list[str]:
         after.append(_line("not set", _listed([f"PENSTOCK_CREDENTIAL_{name.upper()}" for name in absent])))
     if now.allow_private:
         after.append(_line("private", f"flows may also call {_listed(now.allow_private)}"))
+    if now.only_hosts:
+        after.append(_line("hosts", f"flows may call {_listed(now.only_hosts)} and nothing else"))
     if now.resumed:
         after.append(_line("resumed", f"{now.resumed} executions that an earlier start left unfinished"))
     after.append(_line("try", _curl(now)))
@@ -71,6 +74,7 @@ def to_data(now: Situation) -> dict[str, Any]:
         "upcoming": [{"flow": flow, "trigger": trigger, "at": at.isoformat()} for flow, trigger, at in now.upcoming],
         "missing_credentials": missing(now.plans.values(), now.credentials),
         "allow_private": list(now.allow_private),
+        "only_hosts": list(now.only_hosts),
         "resumed": now.resumed,
     }
 

@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from chalicelib.adapters.http_guard import EgressPolicy, read_url
+from chalicelib.adapters.http_guard import EgressPolicy
+from chalicelib.adapters.http_url import read_url
 from chalicelib.errors import AddressRefusedError, SettingError
 
 REFUSED_ADDRESSES = [

@@ -38,7 +38,7 @@ async def both_sides_at_once(folder, method):
         gate = asyncio.Event()
         for side in ("left", "right"):
             stub.answer(f"/{side}", Answer.of_json({"side": side}, hold=gate, delay=0.05))
-        settings = EmbeddedSettings(folder / "store.db", stub.url, {}, allow_private=("127.0.0.1/32",))
+        settings = EmbeddedSettings(folder / "store.db", "http://penstock.example", {}, allow_private=("127.0.0.1/32",))
         embedded = await Embedded.open(settings)
         try:
             await embedded.start()
