@@ -156,7 +156,7 @@ async def _exchange(transport: Transport, outgoing: Outgoing, limit: int) -> Htt
         body, is_decompressed = await read_body(
             incoming.chunks(),
             # A HEAD has the headers of a body that does not come.
-            "" if outgoing.method == "HEAD" else known.get("content-encoding", ""),
+            "" if outgoing.method == "HEAD" else ",".join(v for name, v in headers if name == "content-encoding"),
             limit,
             None if outgoing.method == "HEAD" else known.get("content-length"),
         )

@@ -8,18 +8,20 @@ from chalicelib.errors import AnswerTooLargeError, CutOffError
 # What we ask for. Brotli and zstd would need libraries that hand back a whole chunk however large it becomes.
 ACCEPTED_CODINGS = "gzip, deflate"
 _STEP = 65536
+# What is fed in at once: many small gzip members in one piece would each copy the rest of it.
+_BITE = 8192
 
 
 async def read_body(chunks: AsyncIterator[bytes], coding: str, limit: int, length: str | None) -> tuple[bytes, bool]:
     """The body, decompressed, and whether it had to be.
 
     Both the bytes on the wire and what they become are held against `limit`; no step makes more than 64 KB, so a bomb
-    costs the limit and nothing beyond. `coding` is the Content-Encoding and `length` the
-    Content-Length; a coding that is not ours is handed over as it came.
+    costs the limit and nothing beyond. `coding` is the Content-Encoding, of several headers joined by commas, and
+    `length` the Content-Length; one coding that is not ours is handed over as it came.
 
     Raises:
         AnswerTooLargeError: there is more than `limit`.
-        CutOffError: the compressed data is damaged, or ends before its end.
+        CutOffError: the compressed data is damaged, or ends before its end; or there is more than one coding.
     """
     inflate = _inflater(coding)
     if inflate is None:
@@ -33,12 +35,14 @@ async def read_body(chunks: AsyncIterator[bytes], coding: str, limit: int, lengt
         received += len(chunk)
         if received > limit + _STEP:
             raise _too_large(limit)
-        while part := inflate.take(chunk):
-            chunk = b""  # noqa: PLW2901  what is left of it waits inside the inflater
-            size += len(part)
-            if size > limit:
-                raise _too_large(limit)
-            parts.append(part)
+        for start in range(0, len(chunk), _BITE):
+            bite = chunk[start : start + _BITE]
+            while part := inflate.take(bite):
+                bite = b""  # what is left of it waits inside the inflater
+                size += len(part)
+                if size > limit:
+                    raise _too_large(limit)
+                parts.append(part)
     if received and not inflate.is_whole:
         raise CutOffError("The answer's compressed body ends too early. Whether the service acted is unknown.")
     return b"".join(parts), received > 0
@@ -60,13 +64,16 @@ def _too_large(limit: int) -> AnswerTooLargeError:
 
 
 def _inflater(coding: str) -> "_Inflater | None":
-    match coding.strip().lower():
-        case "gzip" | "x-gzip":
+    codings = [word for each in coding.lower().split(",") if (word := each.strip()) not in ("", "identity")]
+    match codings:
+        case ["gzip" | "x-gzip"]:
             return _Inflater(zlib.MAX_WBITS | 16)
-        case "deflate":
+        case ["deflate"]:
             return _Inflater(zlib.MAX_WBITS)
-        case _:
+        case [] | [_]:
             return None
+        case _:  # nobody compresses twice but to hide how much it becomes
+            raise CutOffError("The answer's body is compressed more than once. Whether the service acted is unknown.")
 
 
 class _Inflater:
@@ -96,6 +103,9 @@ class _Inflater:
         self._rest = b""
         while data and not self._ended:
             if self._stream.eof:
+                if data == b"\x1f":  # maybe the first half of what the next member begins with
+                    self._rest = data
+                    return b""
                 if not data.startswith(b"\x1f\x8b"):  # padding after the last member, which gzip itself ignores
                     self._ended = True
                     return b""

@@ -39,8 +39,8 @@ class HostPattern:
             host = _plain(read_host(host))
         except AddressRefusedError as error:
             raise SettingError(
-                f"PENSTOCK_ONLY_HOSTS (or --only-host): {text!r} is not a host. Write it like api.example.com, *.example.com or "
-                "example.com:8443, without https:// and without a path."
+                f"PENSTOCK_ONLY_HOSTS (or --only-host): {text!r} is not a host. Write it like api.example.com, "
+                "*.example.com or example.com:8443, without https:// and without a path."
             ) from error
         if name != text and read_address(host) is not None:
             raise SettingError(f"PENSTOCK_ONLY_HOSTS (or --only-host): {text!r}: below an address there are no names.")

@@ -108,6 +108,8 @@ def _is_name(name: str) -> bool:
 def _encode_host(host: str) -> str:
     import idna
 
+    if not any(character.isalpha() for character in host):
+        raise AddressRefusedError("The URL's host is an address in digits of another script. Write it in plain ones.")
     try:
         return idna.encode(host, uts46=False).decode("ascii")
     except (idna.IDNAError, UnicodeError) as error:

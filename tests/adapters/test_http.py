@@ -467,10 +467,22 @@ def test_damaged_or_shortened_compressed_data_is_cut_off(make, coding: str) -> N
 @both
 def test_a_coding_that_we_do_not_know_is_handed_over_as_it_came(make) -> None:
     async def scene(stub: Stub, client: HttpClient) -> None:
-        for coding in ("br", "gzip, gzip"):
+        for coding in ("br", "zstd", "identity", "aws-chunked"):
             stub.default = Answer(headers=(("content-encoding", coding),), body=b"opaque")
             answer = await client.send(request(stub))
             assert (answer.body, dict(answer.headers)["content-encoding"]) == (b"opaque", coding)
+
+    play(scene, make)
+
+
+@both
+def test_a_body_that_is_compressed_twice_is_refused_however_that_is_said(make) -> None:
+    async def scene(stub: Stub, client: HttpClient) -> None:
+        twice = gzip.compress(gzip.compress(b"x"))
+        for said in (("gzip, gzip",), ("gzip", "gzip"), ("deflate", "identity, gzip"), ("br", "gzip")):
+            stub.default = Answer(headers=tuple(("Content-Encoding", each) for each in said), body=twice)
+            with pytest.raises(CutOffError, match="more than once"):
+                await client.send(request(stub))
 
     play(scene, make)
 

@@ -110,6 +110,48 @@ def test_the_configuration_opens_exactly_what_it_names() -> None:
             policy.check_address(address, 8080)
 
 
+def test_an_open_range_never_holds_a_service_that_hands_out_credentials() -> None:
+    wide = EgressPolicy(("0.0.0.0/0", "::/0"))
+    wide.check_address("169.254.1.1", 80)
+    wide.check_address("fd00:1::1", 80)
+    metadata = ["169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192", "169.254.42.42"]
+    metadata += ["fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:42::42", "fe80::a9fe:a9fe", "::ffff:a9fe:a9fe"]
+    metadata += ["64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00::", "2002:a9fe:a9fe::1"]
+    metadata += [
+        "::a9fe:a9fe",
+        "::ffff:0:a9fe:a9fe",
+        "2001:470::5efe:a9fe:a9fe",
+        "2001:0:a9fe:a9fe::",
+        "64:ff9b:1:a9:fe:a9fe::",
+    ]
+    metadata += ["2001:0:1:1:0:ffff:5601:5601", "64:ff9b:1::a9:fea9:fe00:0"]
+    for address in metadata:
+        with pytest.raises(AddressRefusedError):
+            wide.check_address(address, 80)
+    EgressPolicy(("169.254.169.254/32",)).check_address("169.254.169.254", 80)
+    EgressPolicy(("169.254.169.254/32",)).check_address("::ffff:169.254.169.254", 80)
+    EgressPolicy(("fd00:ec2::254/128",)).check_address("fd00:ec2::254", 80)
+    with pytest.raises(AddressRefusedError):
+        EgressPolicy(("169.254.169.254/32",)).check_address("64:ff9b::a9fe:a9fe", 80)
+
+
+def test_an_address_with_a_scope_gets_no_socket() -> None:
+    info = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2606:4700::1111", 80, 0, 2))
+    with pytest.raises(AddressRefusedError, match="scope"):
+        EgressPolicy().open_socket(info)
+
+
+def test_an_endpoint_of_the_engine_that_is_no_url_is_a_wrong_setting() -> None:
+    with pytest.raises(SettingError):
+        EgressPolicy.for_engine(["http://[::1"])
+
+
+def test_a_url_that_is_too_long_is_refused() -> None:
+    assert read_url("http://h/" + "x" * 60_000).host == "h"
+    with pytest.raises(AddressRefusedError, match="65536 characters"):
+        read_url("http://h/" + "x" * 70_000)
+
+
 def test_a_network_that_is_none_is_a_wrong_setting() -> None:
     for entry in ("localhost", "127.0.0.1/33", "10.0.0.1/8"):
         with pytest.raises(SettingError):

@@ -238,6 +238,16 @@ def test_a_redirect_down_to_http_or_to_no_web_address_is_refused() -> None:
         talk(node(follow=1), redirect(302, "https://u:p@api.example/"))
 
 
+@pytest.mark.parametrize(
+    "link", ["http://exa\u2100mple.com/", "https://[::1/", "https://[x]/", "https://api.example:99999/"]
+)
+def test_an_address_in_an_answer_that_cannot_be_read_fails_the_step_by_name(link: str) -> None:
+    with pytest.raises((StepFailedError, ParameterError), match="cannot be read"):
+        talk(node(follow=1), redirect(302, link))
+    with pytest.raises(StepFailedError, match="cannot be read"):
+        talk(node(paging={"by": "url", "from": "next", "items": "rows"}), Response.of({"rows": [1], "next": link}))
+
+
 def test_a_redirect_without_an_address_is_a_failure_and_an_accepted_one_an_answer() -> None:
     _, value = talk(node(follow=1), Response(302))
     assert isinstance(value, Failed)

@@ -126,8 +126,12 @@ def next_link(header: str) -> str | None:
 def _elsewhere(request: Request, link: str) -> Request:
     """The same request at the address a page names; StepFailedError where that is on another host."""
     url = whole_url(request)
-    target = urljoin(url, link) if url else link
-    if url and origin(target) != origin(url):
+    try:
+        target = urljoin(url, link) if url else link
+        is_elsewhere = bool(url) and origin(target) != origin(url)
+    except ValueError as error:
+        raise StepFailedError("Paging: the next page's address cannot be read.") from error
+    if is_elsewhere:
         raise StepFailedError("Paging: the next page is on another host, which would be sent this step's credential.")
     if not url and is_absolute(target):
         raise StepFailedError("Paging: the next page is a whole address; write this step's `url` as one too.")

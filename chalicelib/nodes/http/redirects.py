@@ -21,6 +21,18 @@ def whole_url(request: Request) -> str:
     return joined("", request.path, query_text(request.query) if request.query else "")
 
 
+def resolved(url: str, link: str) -> str:
+    """The whole, checked address that a link in an answer means, read from the request's own address.
+
+    Raises:
+        StepFailedError: the service wrote a link that is no address.
+    """
+    try:
+        return joined("", urljoin(url, link) if url else link)
+    except ValueError as error:
+        raise StepFailedError("The answer names an address that cannot be read.") from error
+
+
 def followed(
     request: Request, most: int, accepted: Collection[int] = ()
 ) -> Generator[Ask, Any, tuple[Request, Response]]:
@@ -51,7 +63,7 @@ def redirected(request: Request, response: Response) -> Request | None:
         raise StepFailedError(
             "The answer redirects to a path; to follow it, write the step's `url` as a whole address."
         )
-    target = joined("", urljoin(url, location) if url else location)
+    target = resolved(url, location)
     if url.startswith("https:") and not target.startswith("https:"):
         raise StepFailedError("The answer is a redirect from https to http, which is not followed.")
     same_host = bool(url) and origin(url) == origin(target)
