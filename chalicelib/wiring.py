@@ -91,9 +91,11 @@ class Embedded:
         self.store = store
         self.clock = SystemClock()
         self.ids = RandomIds()
-        own = [url for url in (settings.base_url, settings.listens) if url]
         policy = policy_for_flows(
-            settings.environment, own, allow=settings.allow_private, only_hosts=settings.only_hosts
+            settings.environment,
+            (settings.base_url, settings.listens),
+            allow=settings.allow_private,
+            only_hosts=settings.only_hosts,
         )
         self.http: HttpClient = client_for_flows(policy)
         self.credentials = EnvironmentCredentials(settings.environment)

@@ -19,7 +19,8 @@ def policy_for_flows(
 
     Args:
         environment: the process's own.
-        own: the URLs under which the deployment answers; refused unless `PENSTOCK_ALLOW_OWN` is set.
+        own: the URLs under which the deployment answers; refused unless `PENSTOCK_ALLOW_OWN` is set. An empty one is
+            not known yet.
         allow: networks to open; `words` of `PENSTOCK_ALLOW_PRIVATE`, or what was given beside the environment.
         only_hosts: the only hosts that may be called; empty: as `PENSTOCK_ONLY_HOSTS` says.
 
@@ -31,7 +32,7 @@ def policy_for_flows(
     return EgressPolicy(
         allow=allow,
         only_hosts=listed or None,
-        own=() if _is_set(environment, "PENSTOCK_ALLOW_OWN") else tuple(own),
+        own=() if _is_set(environment, "PENSTOCK_ALLOW_OWN") else tuple(url for url in own if url),
         # Lambda's own: whoever reaches it reads other events and writes other answers (AWS Lambda, "Runtime API").
         closed=(f"http://{runtime}",) if runtime else (),
     )

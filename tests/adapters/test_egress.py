@@ -22,6 +22,10 @@ def test_without_settings_the_internet_is_open_and_nothing_else() -> None:
         plain.check_url("https://flows.example/api/v1/flows")
 
 
+def test_a_deployment_that_does_not_know_its_address_yet_refuses_none_for_it() -> None:
+    policy_for_flows({}, ("", ""), allow=()).check_url("https://flows.example/")
+
+
 def test_networks_are_opened_one_by_one() -> None:
     opened = policy({}, allow=words("10.1.0.0/16, 127.0.0.1/32"))
     opened.check_url("http://10.1.2.3/")

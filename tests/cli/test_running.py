@@ -205,6 +205,55 @@ def test_private_addresses_are_refused_unless_allowed_and_a_missing_credential_i
         assert "127.0.0.1/32" in wrong.err
 
 
+def test_a_redirect_to_another_host_takes_no_secret_along(tmp_path):
+    secret = "t0p-s3cret-token"
+    with stub_in_thread() as stub:
+        elsewhere = f"http://localhost:{stub.port}/b"
+        stub.answer("/a", Answer(302, (("Location", "/same"),)))
+        stub.answer("/same", Answer(302, (("Location", elsewhere),)))
+        stub.answer("/b", Answer(302, (("Location", f"{stub.url}/back"),)))
+        text = f"""
+flow: moved
+steps:
+  call:
+    uses: http.request
+    credential: api
+    with: {{url: "{stub.url}/a", follow: 3, headers: {{x-api-key: k, cookie: c=1, accept: text/plain}}}}
+"""
+        flows = write(tmp_path / "flows", moved=text)
+        opened = [option for net in ("127.0.0.1/32", "::1/128") for option in ("--allow-private", net)]
+        credential = json.dumps({"kind": "bearer", "token": secret})
+        said = penstock("run", "moved", "--flows", flows, *opened, PENSTOCK_CREDENTIAL_API=credential)
+        assert said.code == 0, said.err
+        seen = [
+            (each.path, *(each.header(name) for name in ("host", "authorization", "x-api-key", "cookie", "accept")))
+            for each in stub.requests
+        ]
+        here, there = f"127.0.0.1:{stub.port}", f"localhost:{stub.port}"
+        assert seen == [
+            ("/a", here, f"Bearer {secret}", "k", "c=1", "text/plain"),
+            ("/same", here, f"Bearer {secret}", "k", "c=1", "text/plain"),
+            ("/b", there, None, None, None, "text/plain"),
+            ("/back", here, None, None, None, "text/plain"),
+        ]
+
+
+def test_with_a_list_of_hosts_no_other_is_called(tmp_path):
+    with stub_in_thread() as stub:
+        text = f"flow: near\nsteps:\n  a: {{uses: http.request, with: {{url: '{stub.url}/x'}}}}\n"
+        flows = write(tmp_path / "flows", near=text)
+        run = ("run", "near", "--flows", flows, "--allow-private", "127.0.0.1/32", "--json")
+        for listed in (penstock(*run, "--only-host", "api.example"), penstock(*run, PENSTOCK_ONLY_HOSTS="api.example")):
+            assert (listed.code, stub.requests) == (1, [])
+            assert listed.json["reason"]["code"] == "host_not_listed"
+            assert "PENSTOCK_ONLY_HOSTS" in listed.json["reason"]["message"]
+        assert penstock(*run, "--only-host", f"127.0.0.1:{stub.port}", PENSTOCK_ONLY_HOSTS="api.example").code == 0
+        assert len(stub.requests) == 1
+        wrong = penstock(*run, "--only-host", "https://api.example/")
+        assert wrong.code == 2
+        assert "'https://api.example/' is not a host" in wrong.err
+
+
 def test_without_a_store_nothing_is_kept_and_with_one_it_is(tmp_path):
     flows = write(tmp_path / "flows", good=GOOD)
     assert penstock("run", "greet", "--flows", flows).code == 0

@@ -38,6 +38,13 @@ def test_the_worker_gets_credentials_and_no_key():
     }
 
 
+def test_every_function_gets_the_settings_of_what_flows_may_call():
+    settings = {"PENSTOCK_ONLY_HOSTS": "api.example.com,*.hooks.example", "PENSTOCK_ALLOW_OWN": "1"}
+    for function in ("penstock-dev", "penstock-dev-worker", "penstock-dev-dead"):
+        assert given(function, settings) == {"PENSTOCK_ACCOUNT": ACCOUNT, **settings}
+        assert "PENSTOCK_ONLY_HOSTS" not in given(function, {"PENSTOCK_ONLY_HOSTS": ""}, settings)
+
+
 def test_who_buries_dead_letters_runs_steps_as_the_worker_does():
     assert given("penstock-dev-dead") == given("penstock-dev-worker")
 

@@ -171,7 +171,7 @@ def test_it_says_where_it_is_in_at_most_ten_lines_whatever_the_folder_holds(tmp_
         "flow: tick\ntriggers:\n  often: {uses: schedule, with: {every: 5m}}\nsteps:\n  a: {uses: slack.post_message, "
         "credential: slack_bot, after: often, with: {channel: x, text: y}}\n"
     )
-    lines = first_lines(flows, store, "--allow-private", "10.0.0.0/8")
+    lines = first_lines(flows, store, "--allow-private", "10.0.0.0/8", "--only-host", "*.example.com")
     assert len(lines) <= 10
     text = "\n".join(lines)
     assert "http://127.0.0.1:" in lines[0]
@@ -179,6 +179,7 @@ def test_it_says_where_it_is_in_at_most_ten_lines_whatever_the_folder_holds(tmp_
     assert "tick/often at " in text
     assert "PENSTOCK_CREDENTIAL_SLACK_BOT" in text
     assert "flows may also call 10.0.0.0/8" in text
+    assert "flows may call *.example.com and nothing else" in text
     assert lines[-1].startswith("try       curl -X POST ")
 
 
@@ -225,6 +226,7 @@ def test_with_a_hash_in_the_environment_no_key_is_kept(tmp_path):
     [
         (["--flows", "nowhere"], "There is no folder nowhere"),
         (["--allow-private", "the office"], "--allow-private takes a network such as 127.0.0.1/32"),
+        (["--only-host", "https://api.example"], "'https://api.example' is not a host"),
         (["--port", "99999"], "Cannot listen on 127.0.0.1 port 99999"),
     ],
 )
@@ -268,6 +270,25 @@ def test_a_broken_file_at_the_start_is_told_of_and_the_others_are_served(tmp_pat
         assert [each["flow"] for each in dev.situation["flows"]] == ["greet"]
         assert "broken.yaml:3:" in dev.errors
         assert f"the flow greet is in {flows / 'greet.yaml'} too" in dev.errors
+
+
+@pytest.mark.parametrize("is_allowed", [False, True])
+def test_a_flow_calls_its_own_server_only_where_the_deployment_means_it(tmp_path, is_allowed):
+    text = (
+        "flow: mirror\ninputs: {url: {type: string}}\nsteps:\n"
+        "  look: {uses: http.request, with: {url: '${ inputs.url }'}}\n"
+    )
+    flows, store = folder(tmp_path, mirror=text)
+    variables = {"PENSTOCK_ALLOW_OWN": "1"} if is_allowed else {}
+    open_here = ("--allow-private", "127.0.0.0/8", "--allow-private", "::1/128")
+    with dev_server(flows, store, *open_here, variables=variables) as dev:
+        for url in (dev.url, dev.url.replace("127.0.0.1", "localhost")):
+            started = {"inputs": {"url": f"{url}/api/v1/health"}}
+            shown = dev.ask("POST", "/flows/mirror/run?wait=20", json=started).json()
+            if is_allowed:
+                assert shown["status"] == "succeeded", shown
+            else:
+                assert (shown["status"], shown["reason"]["code"]) == ("failed", "own_address"), shown
 
 
 def test_a_server_told_to_stop_lets_the_step_under_way_end(tmp_path):
