@@ -76,7 +76,9 @@ class EgressPolicy:
         try:
             allowed = tuple(ipaddress.ip_network(entry) for entry in self.allow)
         except ValueError as error:
-            raise SettingError(f"An allowed network is not one ({error}). Write it like 127.0.0.1/32.") from error
+            raise SettingError(
+                f"A network in PENSTOCK_ALLOW_PRIVATE (or --allow-private) is none: {error}. Write it like 127.0.0.1/32."
+            ) from error
         object.__setattr__(self, "_allowed", allowed)
         object.__setattr__(self, "_listed", tuple(HostPattern.read(each) for each in self.only_hosts or ()))
         object.__setattr__(self, "_own", OwnAddresses.read(self.own))
