@@ -77,7 +77,7 @@ class EgressPolicy:
             allowed = tuple(ipaddress.ip_network(entry) for entry in self.allow)
         except ValueError as error:
             raise SettingError(
-                f"A network in PENSTOCK_ALLOW_PRIVATE (or --allow-private) is none: {error}. Write it like 127.0.0.1/32."
+                f"PENSTOCK_ALLOW_PRIVATE (or --allow-private): a network is none: {error}. Write it like 127.0.0.1/32."
             ) from error
         object.__setattr__(self, "_allowed", allowed)
         object.__setattr__(self, "_listed", tuple(HostPattern.read(each) for each in self.only_hosts or ()))
