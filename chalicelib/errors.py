@@ -241,7 +241,7 @@ class HostNotListedError(CallerError):
 
 
 class OwnAddressError(CallerError):
-    """The address is this deployment's own. Start flows with `call`; PENSTOCK_ALLOW_OWN=1 lets flows call it."""
+    """The address is this deployment's own. Start flows with `call`, or say `own: true` in a step that means it."""
 
     code = "own_address"
     status = 403

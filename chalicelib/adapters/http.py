@@ -68,7 +68,8 @@ class HttpClient:
 
         Raises:
             ParameterError: the method or a header cannot be sent.
-            AddressRefusedError: the policy refuses the URL or an address it leads to; nothing was sent.
+            AddressRefusedError, HostNotListedError, OwnAddressError: the policy refuses the URL or an address it leads
+                to; nothing was sent.
             NotSentError: no connection; nothing was sent.
             TimedOutError: no whole answer within `timeout_seconds`; whether the service acted is unknown.
             CutOffError: the connection ended, or the answer is unreadable; whether the service acted is unknown.
@@ -94,7 +95,7 @@ class HttpClient:
         await self.forget_connections()
 
     def _prepare(self, request: HttpRequest) -> Outgoing:
-        origin = self._policy.check_url(request.url)
+        origin = self._policy.check_url(request.url, to_own=request.to_own)
         method = request.method
         if method not in _WITH_BODY and (not _TOKEN.fullmatch(method) or method.upper() == "CONNECT"):
             raise ParameterError("The method is not one that can be sent. Use GET, POST, PUT, PATCH, DELETE or HEAD.")
@@ -104,7 +105,7 @@ class HttpClient:
             headers.append(("Content-Length", str(len(request.body))))
         if self._accept_encoding and "accept-encoding" not in names:
             headers.append(("Accept-Encoding", self._accept_encoding))
-        return Outgoing(method, origin, headers, request.body, self._connect_seconds)
+        return Outgoing(method, origin, headers, request.body, self._connect_seconds, request.to_own)
 
 
 def client_for_flows(

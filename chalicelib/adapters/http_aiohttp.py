@@ -4,6 +4,7 @@ import io
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
+from functools import partial
 
 import aiohttp
 from aiohttp import hdrs
@@ -38,11 +39,11 @@ class AiohttpTransport:
         self._resolver = resolver
         self._make_tls = tls
         self._tls: ssl.SSLContext | None = None
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by `to_own`, which a connection is made for
 
     async def send(self, outgoing: Outgoing) -> "_Answer":
         """Send, and return once the answer's headers are in; see `Transport`."""
-        session = self._session or self._open()
+        session = self._sessions.get(outgoing.to_own) or self._open(to_own=outgoing.to_own)
         origin, body = outgoing.origin, outgoing.body
         _outgoing.set(outgoing)
         try:
@@ -65,21 +66,21 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         """Close every connection."""
-        session, self._session = self._session, None
-        if session is not None:
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
             await session.close()
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open(self, *, to_own: bool) -> aiohttp.ClientSession:
         connector = _Connector(
             resolver=self._resolver or aiohttp.ThreadedResolver(),
             # Called with the very address that connect() gets next, so a cached or changed name changes nothing.
-            socket_factory=self._policy.open_socket,
+            socket_factory=partial(self._policy.open_socket, to_own=to_own),
             happy_eyeballs_delay=None,
             ttl_dns_cache=_DNS_SECONDS,
             limit=_CONNECTIONS,
             keepalive_timeout=_KEEP_SECONDS,
         )
-        self._session = aiohttp.ClientSession(
+        session = self._sessions[to_own] = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -90,7 +91,7 @@ class AiohttpTransport:
             max_headers=_MOST_HEADERS,
             middlewares=(_send_once,),
         )
-        return self._session
+        return session
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:

@@ -53,8 +53,9 @@ class EgressPolicy:
     `allow` lists networks such as `127.0.0.1/32` that the deployment opens besides the public internet; a service that
     hands out a cloud's credentials is opened only by its very address, never by a range around it. `ports` lists the
     only ports allowed; without it every port is, except those of services that HTTP must not be sent to. `only_hosts`
-    lists the only hosts allowed (see `HostPattern`); None: any. `own` are the deployment's own base URLs, refused;
-    `closed` are base URLs of services beside it that stay closed, even in a network that is open.
+    lists the only hosts allowed (see `HostPattern`); None: any. `own` are the deployment's own base URLs, refused but
+    to requests that mean them (`to_own`); `closed` are base URLs of services beside it that stay closed, even in a
+    network that is open.
     """
 
     allow: tuple[str, ...] = ()
@@ -106,7 +107,7 @@ class EgressPolicy:
                 allow.append(f"{address}/{address.max_prefixlen}")
         return cls(tuple(allow))
 
-    def check_address(self, host: str, port: int) -> None:
+    def check_address(self, host: str, port: int, *, to_own: bool = False) -> None:
         """Refuse an address, always a number and never a name, that may not be connected to.
 
         Raises:
@@ -118,7 +119,7 @@ class EgressPolicy:
             raise AddressRefusedError(f"{host!r} is not an IP address. Nothing was sent.")
         if self._closed.has_address(address, port):
             raise AddressRefusedError(f"The address {host} port {port} may not be called: it is the platform's own.")
-        if self._own.has_address(address, port):
+        if not to_own and self._own.has_address(address, port):
             raise OwnAddressError
         if not self._is_open(address):
             raise AddressRefusedError(f"The address {host} may not be called: it is not public. {_ADVICE}.")
@@ -133,7 +134,7 @@ class EgressPolicy:
         if port in _BAD_PORTS if self.ports is None else port not in self.ports:
             raise AddressRefusedError(f"Port {port} may not be called. Use the service's HTTP port.")
 
-    def check_url(self, url: str) -> Origin:
+    def check_url(self, url: str, *, to_own: bool = False) -> Origin:
         """Read a URL and refuse what can be refused without a look-up: scheme, user name, host, port.
 
         Raises:
@@ -142,14 +143,14 @@ class EgressPolicy:
             HostNotListedError: the deployment lists the hosts that may be called, and this is none of them.
         """
         origin = read_url(url)
-        if self._own.has_name(origin):
+        if not to_own and self._own.has_name(origin):
             raise OwnAddressError
         if self._closed.has_name(origin):
             raise AddressRefusedError(f"{origin.authority} may not be called: it is the platform's own.")
         if read_address(origin.host) is None:
             self.check_port(origin.port)
         else:
-            self.check_address(origin.host, origin.port)
+            self.check_address(origin.host, origin.port, to_own=to_own)
         if self.only_hosts is not None and not any(pattern.holds(origin) for pattern in self._listed):
             raise HostNotListedError(
                 f"{origin.authority} is not among the hosts that flows of this deployment may call. Mend the URL, or "
@@ -157,7 +158,7 @@ class EgressPolicy:
             )
         return origin
 
-    def open_socket(self, info: AddressInfo) -> socket.socket:
+    def open_socket(self, info: AddressInfo, *, to_own: bool = False) -> socket.socket:
         """Make the socket for one resolved address; aiohttp's `socket_factory`.
 
         Raises:
@@ -166,7 +167,8 @@ class EgressPolicy:
         family, kind, protocol, _, address = info
         if len(address) == 4 and address[3]:
             raise AddressRefusedError("An address with a scope names a network card of this machine. Nothing was sent.")
-        self.check_address(str(address[0]), int(address[1]))  # a host that is no text is refused as no address
+        # A host that is no text is refused as no address.
+        self.check_address(str(address[0]), int(address[1]), to_own=to_own)
         return socket.socket(family, kind, protocol)
 
     def _is_open(self, address: Address) -> bool:

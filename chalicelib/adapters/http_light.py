@@ -28,7 +28,7 @@ class LightTransport:
         self._policy = policy
         self._make_tls = tls
         self._tls: ssl.SSLContext | None = None
-        self._idle: dict[tuple[str, str, int], list[_Link]] = {}
+        self._idle: dict[tuple[str, str, int, bool], list[_Link]] = {}
         self._is_closed = False
 
     async def send(self, outgoing: Outgoing) -> "_Answer":
@@ -53,8 +53,7 @@ class LightTransport:
         await asyncio.sleep(0)  # asyncio closes the sockets in its next turn
 
     def _take(self, outgoing: Outgoing) -> "_Link | None":
-        origin = outgoing.origin
-        links = self._idle.get((origin.scheme, origin.host, origin.port), [])
+        links = self._idle.get(_key(outgoing), [])
         now = asyncio.get_running_loop().time()
         while links:
             link = links.pop()
@@ -67,9 +66,8 @@ class LightTransport:
         if self._is_closed:
             link.abort()
             return
-        origin = outgoing.origin
         link.idle_since = asyncio.get_running_loop().time()
-        self._idle.setdefault((origin.scheme, origin.host, origin.port), []).append(link)
+        self._idle.setdefault(_key(outgoing), []).append(link)
 
     async def _connect(self, outgoing: Outgoing) -> "_Link":
         origin = outgoing.origin
@@ -81,8 +79,8 @@ class LightTransport:
             async with asyncio.timeout(outgoing.connect_seconds):
                 found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
                 for info in found:
-                    self._policy.check_address(str(info[4][0]), int(info[4][1]))
-                reader, writer = await self._connect_first(found, context, origin.host)
+                    self._policy.check_address(str(info[4][0]), int(info[4][1]), to_own=outgoing.to_own)
+                reader, writer = await self._connect_first(found, context, outgoing)
         except TimeoutError as error:
             raise outgoing.not_sent(f"no connection within {outgoing.connect_seconds:g} s") from error
         except socket.gaierror as error:
@@ -94,12 +92,12 @@ class LightTransport:
         return _Link(reader, writer)
 
     async def _connect_first(
-        self, found: Sequence[AddressInfo], context: ssl.SSLContext | None, host: str
+        self, found: Sequence[AddressInfo], context: ssl.SSLContext | None, outgoing: Outgoing
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         loop = asyncio.get_running_loop()
         failure = OSError("the name has no address")
         for info in found:
-            sock = self._policy.open_socket(info)
+            sock = self._policy.open_socket(info, to_own=outgoing.to_own)
             sock.setblocking(False)  # noqa: FBT003  the standard library's signature
             try:
                 await loop.sock_connect(sock, info[4])
@@ -111,9 +109,15 @@ class LightTransport:
                 sock.close()
                 raise
             # From here asyncio owns the socket: it closes it if the handshake fails.
-            name = host.rstrip(".") if context else None
+            name = outgoing.origin.host.rstrip(".") if context else None
             return await asyncio.open_connection(sock=sock, ssl=context, server_hostname=name)
         raise failure
+
+
+def _key(outgoing: Outgoing) -> tuple[str, str, int, bool]:
+    """What a kept connection must have been made for."""
+    origin = outgoing.origin
+    return (origin.scheme, origin.host, origin.port, outgoing.to_own)
 
 
 class _Link:

@@ -13,7 +13,8 @@ class Outgoing:
     """One checked request: `headers` is complete, Host and Content-Length included, and sent as it stands.
 
     The transport sets `is_connected` when it has a connection: from then on bytes may have left, and only an answer
-    tells what became of them. The errors made here name the host, never the path or the query.
+    tells what became of them. A connection made for a request with `to_own` serves only such. The errors made here
+    name the host, never the path or the query.
     """
 
     method: str
@@ -21,6 +22,7 @@ class Outgoing:
     headers: list[tuple[str, str]]
     body: bytes
     connect_seconds: float
+    to_own: bool = False
     is_connected: bool = False
 
     @property

@@ -61,6 +61,8 @@ class Request:
     """Values for the braces in the service's base URL that the node worked out itself, such as a queue's `region`."""
     limit_bytes: int | None = None
     """The largest answer this request takes, in bytes; None: the deployment's limit."""
+    to_own: bool = False
+    """It may go to the deployment that runs the flow, which is refused otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

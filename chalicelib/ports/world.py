@@ -256,6 +256,8 @@ class HttpRequest:
     """For the whole exchange."""
     limit_bytes: int = 10_000_000
     """The largest answer, after decompression."""
+    to_own: bool = False
+    """The step means the deployment itself, should its address be that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,8 +275,8 @@ class Http(Protocol):
     async def send(self, request: HttpRequest) -> HttpAnswer:
         """One exchange, never repeated, redirects not followed.
 
-        Raises AddressRefusedError, NotSentError (it certainly did not leave), TimedOutError or CutOffError (unknown),
-        AnswerTooLargeError.
+        Raises AddressRefusedError, HostNotListedError, OwnAddressError, NotSentError (it certainly did not leave),
+        TimedOutError or CutOffError (unknown), AnswerTooLargeError.
         """
         ...
 

@@ -150,6 +150,7 @@ class Errand:
                 outgoing.body,
                 self.timeout_seconds,
                 request.limit_bytes or self.tools.settings.answer_limit_bytes,
+                request.to_own,
             )
         )
         self.is_sent = False

@@ -227,10 +227,10 @@ def _can_be_answered(row: dict[str, Any]) -> bool:
 class Blind(EgressPolicy):
     """A guard that reads URLs and looks at no socket."""
 
-    def open_socket(self, info: Any) -> socket.socket:
+    def open_socket(self, info: Any, *, to_own: bool = False) -> socket.socket:
         return socket.socket(*info[:3])
 
-    def check_address(self, host: str, port: int) -> None:
+    def check_address(self, host: str, port: int, *, to_own: bool = False) -> None:
         pass
 
 

@@ -10,7 +10,8 @@ from chalicelib.adapters.http_hosts import HostPattern
 from chalicelib.adapters.http_url import read_url
 from chalicelib.errors import AddressRefusedError, HostNotListedError, OwnAddressError, SettingError
 from chalicelib.ports import HttpRequest
-from tests.adapters.no_network import PUBLIC, NoNetwork, Turning, here
+from tests.adapters.no_network import FRONT, PUBLIC, NoNetwork, Turning, here
+from tests.stub import Stub
 
 both = pytest.mark.parametrize("make", [client_for_flows, client_for_engine], ids=["flows", "engine"])
 
@@ -140,9 +141,30 @@ def test_the_deployments_own_address_is_refused_and_its_neighbours_are_not(own: 
     if not is_own:
         policy.check_url(url)
         return
-    with pytest.raises(OwnAddressError, match="PENSTOCK_ALLOW_OWN") as caught:
+    with pytest.raises(OwnAddressError, match="own: true") as caught:
         policy.check_url(url)
     assert caught.value.code == "own_address"
+    policy.check_url(url, to_own=True)
+
+
+@both
+def test_a_request_that_means_us_leaves_no_connection_behind_for_one_that_does_not(make) -> None:
+    async def scene() -> None:
+        loop = here()
+        async with Stub() as stub:
+            loop.front = ("127.0.0.1", stub.port)
+            loop.names["alias.example"] = [FRONT]
+            client = make(EgressPolicy(own=(f"http://{FRONT}",)))
+            url = "http://alias.example/"
+            for _ in range(2):
+                assert (await client.send(HttpRequest("GET", url, to_own=True))).status == 200
+            with pytest.raises(OwnAddressError):
+                await client.send(HttpRequest("GET", url))
+            assert (loop.connects, len(stub.requests)) == ([(FRONT, 80)], 2)
+            await client.close()
+
+    with asyncio.Runner(loop_factory=NoNetwork) as runner:
+        runner.run(scene())
 
 
 @both

@@ -273,15 +273,18 @@ def test_a_broken_file_at_the_start_is_told_of_and_the_others_are_served(tmp_pat
 
 
 @pytest.mark.parametrize("is_allowed", [False, True])
-def test_a_flow_calls_its_own_server_only_where_the_deployment_means_it(tmp_path, is_allowed):
+def test_a_flow_calls_its_own_server_only_where_the_deployment_or_the_step_means_it(tmp_path, is_allowed):
     text = (
         "flow: mirror\ninputs: {url: {type: string}}\nsteps:\n"
         "  look: {uses: http.request, with: {url: '${ inputs.url }'}}\n"
     )
-    flows, store = folder(tmp_path, mirror=text)
+    meant = text.replace("mirror", "meant").replace("with: {", "with: {own: true, ")
+    flows, store = folder(tmp_path, mirror=text, meant=meant)
     variables = {"PENSTOCK_ALLOW_OWN": "1"} if is_allowed else {}
     open_here = ("--allow-private", "127.0.0.0/8", "--allow-private", "::1/128")
     with dev_server(flows, store, *open_here, variables=variables) as dev:
+        meant = dev.ask("POST", "/flows/meant/run?wait=20", json={"inputs": {"url": f"{dev.url}/api/v1/health"}}).json()
+        assert meant["status"] == "succeeded", meant
         for url in (dev.url, dev.url.replace("127.0.0.1", "localhost")):
             started = {"inputs": {"url": f"{url}/api/v1/health"}}
             shown = dev.ask("POST", "/flows/mirror/run?wait=20", json=started).json()

@@ -197,6 +197,14 @@ def test_on_another_host_the_credential_and_headers_stay_behind(location: str) -
     assert dict(asked[1].headers) == {"accept": "text/csv"}
 
 
+def test_that_our_own_deployment_is_meant_holds_for_the_host_that_was_named() -> None:
+    assert sent().to_own is False
+    asked, _ = talk(
+        node(follow=2, own=True), redirect(302, "/b"), redirect(302, "https://other.example/"), Response(204)
+    )
+    assert [ask.to_own for ask in asked] == [True, True, False]
+
+
 def test_the_credential_stays_behind_even_when_the_way_leads_back() -> None:
     step = node(follow=3, headers={"x-api-key": "k"})
     asked, _ = talk(step, redirect(302, "https://other.example/"), redirect(302, URL), Response.of(1))

@@ -70,7 +70,14 @@ def redirected(request: Request, response: Response) -> Request | None:
     headers: Mapping[str, str] = request.headers
     if not same_host:
         headers = {name: value for name, value in headers.items() if name.lower() in _HARMLESS}
-    moved = replace(request, path=target, query={}, headers=headers, signed=request.signed and same_host)
+    moved = replace(
+        request,
+        path=target,
+        query={},
+        headers=headers,
+        signed=request.signed and same_host,
+        to_own=request.to_own and same_host,
+    )
     if (response.status == 303 and request.method != "HEAD") or (
         response.status in {301, 302} and request.method == "POST"
     ):

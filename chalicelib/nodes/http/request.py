@@ -147,6 +147,8 @@ class Request(Action):
     """How to read all pages of a list; without it, one request."""
     limit_bytes: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     """The largest answer it takes, in bytes; without it, the deployment's limit."""
+    own: bool = False
+    """Whether it may call the deployment that runs it, which is refused otherwise."""
 
     @model_validator(mode="after")
     def _one_body(self) -> Self:
@@ -214,6 +216,7 @@ class Request(Action):
             content=content,
             allow=tuple(sorted(allowed)),
             limit_bytes=self.limit_bytes,
+            to_own=self.own,
         )
 
     def _failure(self, response: Response) -> Failure | None:
