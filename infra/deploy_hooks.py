@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.adapters.aws.names import Names
-from chalicelib.errors import PenstockError
+from chalicelib.adapters.egress import policy_for_flows, words
+from chalicelib.errors import PenstockError, SettingError
 from infra import packaging, vendor
 
 _MAPPING_CALLS = frozenset({"create_event_source_mapping", "update_event_source_mapping"})
@@ -77,6 +78,9 @@ def environment_for(
         caller: the environment of whoever deploys.
         present: the function's environment as it is now; empty for a new one.
         account: the AWS account's number.
+
+    Raises:
+        DeployError: a setting of what flows may call cannot be read.
     """
     names = Names.of(stage, account, "")
     wanted = set(_EVERYWHERE)
@@ -89,7 +93,22 @@ def environment_for(
         for name, value in {**present, **caller}.items()
         if value and (name in wanted or (has_credentials and name.startswith(CREDENTIAL)))
     }
+    check_egress(found)
     return {"PENSTOCK_ACCOUNT": account, **found}
+
+
+def check_egress(variables: Mapping[str, str]) -> None:
+    """Refuse settings of what flows may call that no function could start with.
+
+    Raises:
+        DeployError: a setting cannot be read; the message names it.
+    """
+    try:
+        policy_for_flows(
+            variables, (variables.get("PENSTOCK_URL", ""),), allow=words(variables.get("PENSTOCK_ALLOW_PRIVATE", ""))
+        )
+    except SettingError as error:
+        raise DeployError(f"{error.detail} Nothing was changed in the function.") from error
 
 
 def problem_responses() -> dict[str, Any]:

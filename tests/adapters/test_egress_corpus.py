@@ -224,6 +224,47 @@ def _can_be_answered(row: dict[str, Any]) -> bool:
     return row["verdict"] == "refused" and re.fullmatch(r"http://([^:/?#]+|\[[^\]]*\])/", row["value"]) is not None
 
 
+@both
+def test_by_https_it_is_the_same(make) -> None:
+    rows = [row for row in ROWS if row["kind"] == "address" and "%" not in row["value"]]
+    secure = [{**row, "kind": "url", "value": url_of(row).replace("http:", "https:"), "port": 443} for row in rows]
+    refused = [row for row in secure if row["verdict"] == "refused"]
+    assert play(make, directly, refused) == play(make, by_a_redirect, refused) == []
+
+
+@both
+def test_with_a_list_of_hosts_nothing_of_it_is_called_or_even_looked_up(make) -> None:
+    rows = [{**row, "verdict": "refused", "kind": "url", "value": url_of(row)} for row in ROWS]
+    assert play(make, directly, rows, EgressPolicy(only_hosts=("nobody.example",))) == []
+
+
+def test_an_opened_network_opens_nothing_else() -> None:
+    one = EgressPolicy(("127.0.0.1/32",))
+    wide = EgressPolicy.for_engine()
+    for row in ROWS:
+        if row["kind"] != "address" or row["verdict"] == "allowed":
+            continue
+        address = ipaddress.ip_address(row["value"])
+        inner = (address.ipv4_mapped or address) if address.version == 6 else address
+        assert is_open(one, row["value"]) == (str(inner) == "127.0.0.1"), row
+        # The engine's own policy opens private networks, and never what hands out credentials in one of them.
+        if is_open(wide, row["value"]):
+            assert any(inner in network for network in PRIVATE if network.version == inner.version), row
+            assert "metadata" not in row["what"], row
+            assert "credentials" not in row["what"], row
+
+
+PRIVATE = [ipaddress.ip_network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
+
+
+def is_open(policy: EgressPolicy, address: str) -> bool:
+    try:
+        policy.check_address(address, 443)
+    except AddressRefusedError:
+        return False
+    return True
+
+
 class Blind(EgressPolicy):
     """A guard that reads URLs and looks at no socket."""
 

@@ -1,9 +1,12 @@
 """The egress policy: what it says about addresses and URLs, before any connection."""
 # ruff: noqa: RUF001  the corpus is made of characters that look alike
 
+import random
 import socket
+from urllib.parse import urlsplit
 
 import pytest
+from yarl import URL
 
 from chalicelib.adapters.http_guard import EgressPolicy
 from chalicelib.adapters.http_url import read_url
@@ -268,6 +271,64 @@ def test_what_cannot_stand_in_a_target_is_percent_encoded_and_the_fragment_stays
     assert read_url("http://h/a b?q=ü€#part").target == "/a%20b?q=%C3%BC%E2%82%AC"
     assert read_url("http://h?x=1").target == "/?x=1"
     assert read_url("http://h#part").target == "/"
+
+
+def test_whatever_is_read_is_read_alike_by_the_library_that_sends_it() -> None:
+    """A URL that two readers take for two hosts passes one's check and calls the other's: 40,000 odd ones, by seed."""
+    chance = random.Random(20261120)
+    pieces = [
+        "example",
+        "127.0.0.1",
+        "::1",
+        "[::1]",
+        "1",
+        "0x7f",
+        "localhost",
+        "ü",
+        "。",
+        "xn--bcher-kva",
+        ".",
+        ".",
+        ":",
+    ]
+    pieces += [
+        "80",
+        "@",
+        "/",
+        "\\",
+        "?",
+        "#",
+        "%",
+        "%2e",
+        "%40",
+        ";",
+        "&",
+        "[",
+        "]",
+        " ",
+        "\t",
+        "_",
+        "-",
+        "//",
+        "..",
+        "ı",
+    ]
+    read = 0
+    for _ in range(40_000):
+        url = "http://" + "".join(chance.choices(pieces, k=chance.randint(1, 6)))
+        try:
+            origin = read_url(url)
+        except AddressRefusedError:
+            continue
+        read += 1
+        written = f"{origin.scheme}://{origin.authority}{origin.target}"
+        for host, port in (
+            (urlsplit(written).hostname, urlsplit(written).port),
+            (URL(written, encoded=True).raw_host, URL(written, encoded=True).explicit_port),
+        ):
+            assert (host, port or 80) == (origin.host, origin.port), url
+        assert read_url(written) == origin
+    assert read > 2_000
 
 
 def test_hosts_are_read_as_they_will_be_called() -> None:

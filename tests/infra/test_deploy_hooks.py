@@ -45,6 +45,21 @@ def test_every_function_gets_the_settings_of_what_flows_may_call():
         assert "PENSTOCK_ONLY_HOSTS" not in given(function, {"PENSTOCK_ONLY_HOSTS": ""}, settings)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PENSTOCK_ONLY_HOSTS", "https://api.example.com"),
+        ("PENSTOCK_ONLY_HOSTS", " , "),
+        ("PENSTOCK_ALLOW_PRIVATE", "the office"),
+        ("PENSTOCK_ALLOW_OWN", "perhaps"),
+        ("PENSTOCK_URL", "flows.example"),
+    ],
+)
+def test_a_setting_that_no_function_could_start_with_is_not_deployed(name, value):
+    with pytest.raises(DeployError, match="flows.example" if name == "PENSTOCK_URL" else name):
+        given("penstock-dev-worker", {name: value})
+
+
 def test_who_buries_dead_letters_runs_steps_as_the_worker_does():
     assert given("penstock-dev-dead") == given("penstock-dev-worker")
 
