@@ -420,15 +420,16 @@ def test_a_compressed_answer_is_handed_over_decompressed(make, coding: str) -> N
 
 
 @both
-def test_a_bomb_costs_the_limit_and_nothing_beyond(make) -> None:
+@pytest.mark.parametrize(("coding", "bits"), [("gzip", 31), ("deflate", 15), ("deflate", -15)])
+def test_a_bomb_costs_the_limit_and_nothing_beyond(make, coding: str, bits: int) -> None:
     import tracemalloc
 
-    bomb = zlib.compressobj(9, wbits=31)
+    bomb = zlib.compressobj(9, wbits=bits)
     packed = b"".join(bomb.compress(bytes(1 << 20)) for _ in range(200)) + bomb.flush()
     assert len(packed) < 300_000
 
     async def scene(stub: Stub, client: HttpClient) -> None:
-        stub.default = Answer(headers=(("content-encoding", "gzip"),), body=packed)
+        stub.default = Answer(headers=(("content-encoding", coding),), body=packed)
         await client.send(request(stub, "/warm", method="HEAD"))
         tracemalloc.start()
         with pytest.raises(AnswerTooLargeError):
