@@ -13,7 +13,7 @@ MINUTES ?= 10
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check catalogue format bench simulate crashes kill soak aws-local clean
+.PHONY: help install run test check lock sbom audit catalogue format bench simulate crashes kill soak aws-local clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -37,7 +37,18 @@ check: install ## lint, types, floors, generated files, house rules
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.catalogue --check
 	@$(BIN)/python -m tools.function_docs --check
+	@$(BIN)/python -m tools.sbom --check
 	@$(BIN)/python -m pytest -q tests/house
+
+lock: install ## pin the functions' packages with hashes; with UPGRADE=all or UPGRADE=idna newer ones
+	@$(BIN)/python -m tools.lock $(if $(UPGRADE),--upgrade $(UPGRADE))
+	@$(BIN)/python -m tools.sbom
+
+sbom: install ## list the functions' packages as CycloneDX, out of the lock
+	@$(BIN)/python -m tools.sbom
+
+audit: install ## ask PyPI's advisories about the functions' packages (needs the network)
+	@$(BIN)/pip-audit --requirement infra/requirements-lambda.lock --require-hashes --disable-pip --strict --progress-spinner off
 
 catalogue: install ## generate catalogue.json, docs/nodes, docs/schemas and the function list
 	@$(BIN)/python -m tools.catalogue

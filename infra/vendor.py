@@ -3,6 +3,10 @@
 Chalice packages the folder as it is. Its own way (requirements.txt) goes on without a package that has no wheel for the
 runtime, and ships no bytecode; a cold start imports compiled packages 2.2 to 2.6 times faster. The bytecode is of the
 unchecked kind: every file in the zip is dated 1980, so that Python would take the checked kind for stale.
+
+What is installed is what the lock names (`infra/lock.py`), each wheel with a SHA-256 that stands there: pip refuses
+every other, wherever it came from. Chalice's own way checks hashes only while it collects names; what the runtime needs
+and this machine does not, it then fetches by name and version alone (`download_manylinux_wheels`).
 """
 
 import compileall
@@ -19,12 +23,14 @@ from pathlib import Path
 
 from chalicelib.errors import PenstockError
 from infra import precompile
+from infra.lock import LOCK, LockError, read_lock
 
 FOLDER = "vendor"
-REQUIREMENTS = "infra/requirements-lambda.txt"
+RANGES = "infra/requirements-lambda.txt"
+"""What we want, in ranges; `make lock` makes the lock of it."""
 _STAMP = ".built"
-# Raise it whenever this file builds something else from the same requirements.
-_RECIPE = 1
+# Raise it whenever this file builds something else from the same lock.
+_RECIPE = 2
 
 # The C library of each runtime: Amazon Linux 2 has glibc 2.26, Amazon Linux 2023 has 2.34 (Lambda guide, "Runtimes").
 _OLD_GLIBC, _NEW_GLIBC = 26, 34
@@ -51,6 +57,17 @@ class Target:
         return [*(f"manylinux_2_{minor}_{machine}" for minor in range(newest, 16, -1)), f"manylinux2014_{machine}"]
 
 
+TARGETS = (
+    # jsonatapy has no wheel for arm64 with the older C library.
+    Target("3.11", "x86_64"),
+    Target("3.12", "arm64"),
+    Target("3.12", "x86_64"),
+    Target("3.13", "arm64"),
+    Target("3.13", "x86_64"),
+)
+"""Every runtime that can be deployed for; the lock holds wheels for each."""
+
+
 def target_of(environment: Mapping[str, str]) -> Target:
     """The runtime that Chalice deploys for: this interpreter's version, arm64 from Python 3.12, x86_64 before.
 
@@ -64,8 +81,8 @@ def target_of(environment: Mapping[str, str]) -> Target:
 
 
 def wanted_stamp(project: Path, target: Target) -> str:
-    """What the folder's stamp says when it is current: a hash of the requirements, the target and this recipe."""
-    said = f"{_RECIPE}\n{target}\n{(project / REQUIREMENTS).read_text()}"
+    """What the folder's stamp says when it is current: a hash of the lock, the target and this recipe."""
+    said = f"{_RECIPE}\n{target}\n{_lock_text(project)}"
     return hashlib.sha256(said.encode()).hexdigest()
 
 
@@ -95,24 +112,29 @@ def build(project: Path, target: Target) -> None:
     """Build `vendor/` anew beside the old one, then put it in its place.
 
     Raises:
-        VendorError: a package has no wheel for the target, or nothing could be downloaded; `vendor/` is as it was.
+        VendorError: the lock is broken, a wheel is another than the lock says, a package has no wheel for the target,
+            or nothing could be downloaded; `vendor/` is as it was.
     """
+    try:
+        read_lock(_lock_text(project))  # an option in it would be obeyed by pip
+    except LockError as error:
+        raise VendorError(error.detail) from error
     with tempfile.TemporaryDirectory(prefix=".vendor-", dir=project) as scratch:
         made = Path(scratch) / "made"
-        _install(pip_arguments(project / REQUIREMENTS, made, target))
+        _install(pip_arguments(project / LOCK, made, target))
         prune(made)
         compile_tree(made, "/var/task")
         (made / _STAMP).write_text(wanted_stamp(project, target))
         _swap(made, project / FOLDER, Path(scratch) / "old")
 
 
-def pip_arguments(requirements: Path, into: Path, target: Target) -> list[str]:
-    """Pip's arguments: wheels alone, for the target, nothing compiled."""
+def pip_arguments(lock: Path, into: Path, target: Target) -> list[str]:
+    """Pip's arguments: wheels alone, those of the lock, for the target, nothing compiled."""
     return [
         *("install", "--quiet", "--disable-pip-version-check", "--target", str(into)),
         *(argument for platform in target.platforms for argument in ("--platform", platform)),
         *("--implementation", "cp", "--python-version", target.python),
-        *("--only-binary=:all:", "--no-compile", "--requirement", str(requirements)),
+        *("--only-binary=:all:", "--no-compile", "--require-hashes", "--requirement", str(lock)),
     ]
 
 
@@ -138,6 +160,13 @@ def compile_tree(folder: Path, where: str) -> None:
     )
     if not done:
         raise VendorError(f"A module under {folder.name} could not be compiled.")
+
+
+def _lock_text(project: Path) -> str:
+    try:
+        return (project / LOCK).read_text("utf-8")
+    except FileNotFoundError as error:
+        raise VendorError(f"{LOCK} is missing. Take it out of the repository again, or run `make lock`.") from error
 
 
 def _install(arguments: Sequence[str]) -> None:
