@@ -14,10 +14,9 @@ from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
-from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
-from cyclonedx.model.bom import Bom, BomMetaData
-from cyclonedx.model.component import Component, ComponentType
-from cyclonedx.model.license import LicenseExpression
+from cyclonedx import model
+from cyclonedx.model import HashAlgorithm, bom, component
+from cyclonedx.model import license as licences
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
@@ -26,6 +25,16 @@ from infra.lock import LOCK, LockError, Pin, read_lock
 ROOT = Path(__file__).parents[1]
 SBOM = "infra/sbom.cdx.json"
 _US = "penstock"
+
+# The library's classes pass through a decorator that hides their parameters from type checkers.
+_Bom: Any = bom.Bom
+_MetaData: Any = bom.BomMetaData
+_Component: Any = component.Component
+_Reference: Any = model.ExternalReference
+_Hash: Any = model.HashType
+_Property: Any = model.Property
+_Expression: Any = licences.LicenseExpression
+_Address: Any = model.XsUri
 
 
 def main(arguments: Sequence[str], root: Path = ROOT) -> int:
@@ -55,46 +64,46 @@ def sbom(root: Path) -> str:
     lock = (root / LOCK).read_text("utf-8")
     project: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     pins = read_lock(lock)
-    us = Component(
+    us = _Component(
         name=_US,
         version=project["version"],
-        type=ComponentType.APPLICATION,
+        type=component.ComponentType.APPLICATION,
         bom_ref=_US,
         purl=PackageURL("pypi", name=_US, version=project["version"]),
         description=project["description"],
-        licenses=[LicenseExpression(project["license"])],
+        licenses=[_Expression(project["license"])],
     )
-    components = {pin: _component(pin) for pin in pins}
-    bom = Bom(
+    components = {pin: _component_of(pin) for pin in pins}
+    document = _Bom(
         # From what it says, so that another lock is another document and the same lock the same.
         serial_number=uuid5(NAMESPACE_URL, f"{us.purl}\n{lock}"),
-        metadata=BomMetaData(component=us),
+        metadata=_MetaData(component=us),
         components=components.values(),
     )
     # The library takes the present moment where it is given none.
-    bom.metadata.timestamp = None  # pyright: ignore[reportAttributeAccessIssue]  it may go without
-    bom.register_dependency(us, [components[pin] for pin in pins if _US in pin.wanted_by])
-    for pin, component in components.items():
-        bom.register_dependency(component, [components[each] for each in pins if pin.name in each.wanted_by])
-    return JsonV1Dot6(bom).output_as_string(indent=1) + "\n"
+    document.metadata.timestamp = None
+    document.register_dependency(us, [components[pin] for pin in pins if _US in pin.wanted_by])
+    for pin, its_component in components.items():
+        document.register_dependency(its_component, [components[each] for each in pins if pin.name in each.wanted_by])
+    return JsonV1Dot6(document).output_as_string(indent=1) + "\n"
 
 
-def _component(pin: Pin) -> Component:
+def _component_of(pin: Pin) -> Any:
     purl = PackageURL("pypi", name=pin.name, version=pin.version)
-    page = XsUri(f"https://pypi.org/project/{quote(pin.name)}/{quote(pin.version)}/#files")
-    return Component(
+    page = _Address(f"https://pypi.org/project/{quote(pin.name)}/{quote(pin.version)}/#files")
+    return _Component(
         name=pin.name,
         version=pin.version,
-        type=ComponentType.LIBRARY,
+        type=component.ComponentType.LIBRARY,
         bom_ref=str(purl),
         purl=purl,
-        properties=[Property(name="penstock:pythons", value=" ".join(pin.pythons))] if pin.pythons else [],
+        properties=[_Property(name="penstock:pythons", value=" ".join(pin.pythons))] if pin.pythons else [],
         external_references=[
-            ExternalReference(
-                type=ExternalReferenceType.DISTRIBUTION,
+            _Reference(
+                type=model.ExternalReferenceType.DISTRIBUTION,
                 url=page,
                 comment="a wheel of it",
-                hashes=[HashType(alg=HashAlgorithm.SHA_256, content=each)],
+                hashes=[_Hash(alg=HashAlgorithm.SHA_256, content=each)],
             )
             for each in pin.hashes
         ],
