@@ -89,12 +89,13 @@ class Deployment:
         functions = ", ".join(names.function(name) for name in FUNCTIONS)
         steps += [
             Step("fetch what Chalice remembers of the last deployment", self._fetch_state),
+            # Before there is anything to log: the functions themselves may make no log group.
+            Step(f"keep the functions' logs for {LOG_DAYS} days", self._keep_logs),
             Step(
                 f"chalice deploy: {verb} {functions}, their roles, the gateway, the mappings, the sweep's rule",
                 self._chalice,
             ),
             Step("let the functions and the queue call each other for as long as a flow needs", self._allow_recursion),
-            Step(f"keep the functions' logs for {LOG_DAYS} days", self._keep_logs),
             Step("write down where the deployment is reached, and a key for its links", self._record_settings),
             Step("keep what Chalice remembers in the bucket", self._keep_state),
         ]

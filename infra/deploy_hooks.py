@@ -6,10 +6,11 @@ So that plain `chalice deploy --stage dev` is right, also without our command li
   every message that failed (aws/chalice issue 2029);
 - `vendor/` is built when it is missing or stale; a package without a wheel ends the deployment (Chalice would go on);
 - the package holds our bytecode, and neither `__pycache__` nor the command line (`infra/packaging.py`);
+- the functions' policies name this account and this region alone (`infra/policies.py`);
 - secrets go from the caller's environment into the functions' that need them, and into no file;
 - the gateway's own errors are problem+json as ours are.
 
-Chalice has no public hooks, so this replaces five of its methods by name; `tests/infra` deploys with them, and
+Chalice has no public hooks, so this replaces seven of its methods by name; `tests/infra` deploys with them, and
 pyproject.toml keeps Chalice below the next major version.
 """
 
@@ -23,7 +24,7 @@ from typing import Any
 from chalicelib.adapters.aws.names import Names
 from chalicelib.adapters.egress import policy_for_flows, words
 from chalicelib.errors import PenstockError, SettingError
-from infra import packaging, vendor
+from infra import packaging, policies, vendor
 
 _MAPPING_CALLS = frozenset({"create_event_source_mapping", "update_event_source_mapping"})
 _FUNCTION_CALLS = frozenset({"create_function", "update_function_configuration"})
@@ -48,7 +49,7 @@ def install(folder: str) -> None:
     """Put everything into Chalice's own classes; called once, before Chalice makes its clients."""
     project = Path(folder).resolve()
     from chalice import awsclient, config
-    from chalice.deploy import packager
+    from chalice.deploy import deployer, packager
 
     sys.dont_write_bytecode = True  # else what is imported now leaves __pycache__ folders while they are packaged
     target = vendor.target_of(os.environ)
@@ -56,6 +57,9 @@ def install(folder: str) -> None:
     _package_our_way(packager.BaseLambdaDeploymentPackager, project)
     _complete_calls(awsclient.TypedAWSClient, os.environ)
     _explain_gateway_errors(awsclient.TypedAWSClient)
+    _make_policies_exact(awsclient.TypedAWSClient)
+    if _command() == "package":
+        _leave_policies_to_cloudformation(deployer.PolicyGenerator)
     if _command() in _BUILDING_COMMANDS:
         try:
             vendor.build_if_stale(project, target, _say)
@@ -201,6 +205,26 @@ def _explain_gateway_errors(client: Any) -> None:
         return updating(self, rest_api_id, explained(swagger_document))
 
     _set(client, import_rest_api=import_rest_api, update_api_from_swagger=update_api_from_swagger)
+
+
+def _make_policies_exact(client: Any) -> None:
+    put: Callable[..., None] = client.put_role_policy
+
+    def put_role_policy(self: Any, role_name: str, policy_name: str, policy_document: Mapping[str, Any]) -> None:
+        account: str = self._client("sts").get_caller_identity()["Account"]
+        names = Names("", account, self.region_name)
+        put(self, role_name, policy_name, policies.exact(policy_document, names))
+
+    _set(client, put_role_policy=put_role_policy)
+
+
+def _leave_policies_to_cloudformation(generator: Any) -> None:
+    read: Callable[..., dict[str, Any]] = generator._read_document_from_file  # noqa: SLF001  no public place
+
+    def read_document(self: Any, filename: str) -> Any:
+        return policies.for_cloudformation(read(self, filename))
+
+    _set(generator, _read_document_from_file=read_document)
 
 
 def _command() -> str:

@@ -1,10 +1,20 @@
 """What is put into `chalice deploy`: the functions' environment, the mapping, the gateway's errors."""
 
 import json
+from inspect import signature
 
 import pytest
 
-from infra.deploy_hooks import DeployError, _complete_calls, _explain_gateway_errors, environment_for, problem_responses
+from infra.deploy_hooks import (
+    DeployError,
+    _complete_calls,
+    _explain_gateway_errors,
+    _leave_policies_to_cloudformation,
+    _make_policies_exact,
+    environment_for,
+    problem_responses,
+)
+from infra.policies import PolicyError
 
 ACCOUNT = "123456789012"
 CALLER = {
@@ -130,6 +140,11 @@ def chalice(caller=CALLER, present=None):
         def ask(self, name, **kwargs):
             return self._call_client_method_with_retries(getattr(self.functions, name), kwargs, max_attempts=3)
 
+        region_name = "eu-west-3"
+
+        def put_role_policy(self, role_name, policy_name, policy_document):
+            self.put = policy_document
+
         def import_rest_api(self, swagger_document, endpoint_type):
             return swagger_document
 
@@ -138,7 +153,61 @@ def chalice(caller=CALLER, present=None):
 
     _complete_calls(Client, caller)
     _explain_gateway_errors(Client)
+    _make_policies_exact(Client)
     return Client()
+
+
+def test_a_roles_policy_names_the_account_and_the_region_that_are_deployed_to():
+    client = chalice()
+    place = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:penstock-dev-jobs"
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": place}],
+    }
+    client.put_role_policy(role_name="r", policy_name="r", policy_document=document)
+    (statement,) = client.put["Statement"]
+    assert statement["Resource"] == f"arn:aws:sqs:eu-west-3:{ACCOUNT}:penstock-dev-jobs"
+    assert document["Statement"][0]["Resource"] == place, "what Chalice read stays as it was"
+
+
+def test_a_policy_with_a_place_that_nobody_knows_is_not_put():
+    client = chalice()
+    with pytest.raises(PolicyError, match="AWS::StackId"):
+        client.put_role_policy("r", "r", {"Statement": [{"Resource": "${AWS::StackId}"}]})
+    assert not hasattr(client, "put")
+
+
+def test_a_policy_of_somebodys_own_stays_word_for_word():
+    client = chalice()
+    own = {
+        "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::mine/${aws:username}"}]
+    }
+    client.put_role_policy("r", "r", own)
+    assert client.put == own
+
+
+def test_a_package_leaves_the_places_to_cloudformation():
+    class Generator:
+        """Reads policies as Chalice's own does."""
+
+        def _read_document_from_file(self, filename):
+            return {"Statement": [{"Action": "sqs:SendMessage", "Resource": ["arn:aws:sqs:${AWS::Region}:x", "*"]}]}
+
+    _leave_policies_to_cloudformation(Generator)
+    (statement,) = Generator()._read_document_from_file("policy.json")["Statement"]
+    assert statement["Resource"] == [{"Fn::Sub": "arn:aws:sqs:${AWS::Region}:x"}, "*"]
+
+
+def test_what_is_replaced_in_chalice_is_there_under_these_names():
+    from chalice import awsclient
+    from chalice.deploy import deployer, packager
+
+    client = awsclient.TypedAWSClient
+    assert callable(client._call_client_method_with_retries)
+    assert callable(packager.BaseLambdaDeploymentPackager._iter_app_filenames)
+    assert list(signature(client.put_role_policy).parameters)[1:] == ["role_name", "policy_name", "policy_document"]
+    assert list(signature(deployer.PolicyGenerator._read_document_from_file).parameters)[1:] == ["filename"]
+    assert isinstance(client.region_name, property)
 
 
 @pytest.mark.parametrize("name", ["create_event_source_mapping", "update_event_source_mapping"])

@@ -117,6 +117,21 @@ def test_the_functions_are_five_with_a_policy_and_a_size_each(package):
     assert {tuple(each.get("Architectures", ["x86_64"])) for each in functions.values()} == {(machine,)}
 
 
+def test_cloudformation_is_told_to_make_the_policies_exact(package):
+    sam, _, _ = package
+    roles = [each["Properties"] for each in sam["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
+    assert len(roles) == 5
+    places = [
+        resource
+        for role in roles
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for resource in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
+    ]
+    assert all(place == "*" or place["Fn::Sub"].startswith("arn:${AWS::Partition}:") for place in places)
+    assert places.count("*") == 1
+
+
 def test_the_gateway_knows_every_route_and_takes_every_byte(package):
     from chalicelib.api.routes import TABLE
 

@@ -170,9 +170,9 @@ def test_the_plan_of_the_deployment_says_everything_in_order_and_does_nothing(aw
         f"create the stack {names.prefix}",
         f"create the schedule group {names.prefix}",
         "build vendor/",
+        "logs for 30 days",
         "chalice deploy: create penstock-",
         "call each other",
-        "logs for 30 days",
         "where the deployment is reached, and a key",
     ]
     places = [next(n for n, sentence in enumerate(said) if part in sentence) for part in order]

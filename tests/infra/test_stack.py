@@ -3,43 +3,29 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from chalicelib.adapters.aws.addresses import DUE_INDEX, LIST_INDEX
 from chalicelib.adapters.aws.names import Names
 from chalicelib.adapters.aws.records import LISTED
+from tests.infra import template
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-class _Template(yaml.SafeLoader):
-    """Reads `!Ref x` as {"Ref": x}."""
-
-
-def _intrinsic(loader: Any, tag: str, node: Any) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return {tag: loader.construct_scalar(node)}
-    return {tag: loader.construct_sequence(node, deep=True)}
-
-
-_Template.add_multi_constructor("!", _intrinsic)
-
-
 @pytest.fixture(scope="module")
 def resources():
-    return yaml.load((ROOT / "infra" / "stack.yaml").read_text(), Loader=_Template)["Resources"]
+    return template.resources()
 
 
 def properties(resources, kind, nth=0):
     return [each["Properties"] for each in resources.values() if each["Type"] == kind][nth]
 
 
-def named(template):
+def named(value):
     """A name in the template, for stage dev in one account and region."""
-    text = template["Sub"]
+    text = value["Sub"]
     for name, value in {"Stage": "dev", "AWS::AccountId": "123456789012", "AWS::Region": "eu-central-1"}.items():
         text = text.replace("${" + name + "}", value)
     return text.replace("${AWS::Partition}", "aws")
@@ -140,8 +126,7 @@ def test_the_schedulers_role_can_invoke_tick_and_nothing_else(resources):
 
 
 def test_a_stage_that_no_name_can_carry_is_refused_by_the_stack_too():
-    template = yaml.load((ROOT / "infra" / "stack.yaml").read_text(), Loader=_Template)
-    pattern = re.compile(template["Parameters"]["Stage"]["AllowedPattern"])
+    pattern = re.compile(template.template()["Parameters"]["Stage"]["AllowedPattern"])
     assert pattern.fullmatch("dev")
     assert not pattern.fullmatch("Dev")
     assert not pattern.fullmatch("my-stage")
