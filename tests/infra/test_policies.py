@@ -183,7 +183,10 @@ BROAD_IN_STACK = {
         "Key",
         "account",
     ): "the default key policy: without it nobody could manage the key (KMS guide, `Default key policy`)",
-    ("BlobsPolicy", "OnlyEncryptedConnections"): "it denies: the more it names, the less is allowed",
+    **{
+        (name, "OnlyEncryptedConnections"): "it denies: the more it names, the less is allowed"
+        for name in ("BlobsPolicy", "JobsPolicy", "DeadJobsPolicy", "UnreadableJobsPolicy")
+    },
 }
 """Statements of the stack with a `*` in them, and why."""
 

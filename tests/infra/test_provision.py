@@ -182,6 +182,22 @@ def test_the_plan_of_the_deployment_says_everything_in_order_and_does_nothing(aw
     shutil.rmtree(project)
 
 
+def test_the_functions_logs_are_kept_for_a_month_and_are_there_before_the_functions(aws):
+    """The functions may make no log group; the stack has none either, for a stage of before has them already."""
+    from chalicelib.adapters.aws.names import FUNCTIONS
+    from infra.deploy import Deployment
+
+    names = fresh_names()
+    deployment = Deployment(names.stage, ROOT, {}, lambda _: None)
+    (step,) = [each for each in deployment.plan() if "logs for 30 days" in each.sentence]
+    step.do()
+    step.do()
+    found = session().client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{names.prefix}")["logGroups"]
+    assert {each["logGroupName"]: each["retentionInDays"] for each in found} == {
+        f"/aws/lambda/{names.function(name)}": 30 for name in FUNCTIONS
+    }
+
+
 def test_without_a_region_it_says_what_to_set(aws_url):
     from infra.deploy import deploy
     from infra.deploy_hooks import DeployError

@@ -26,8 +26,8 @@ def properties(resources, kind, nth=0):
 def named(value):
     """A name in the template, for stage dev in one account and region."""
     text = value["Sub"]
-    for name, value in {"Stage": "dev", "AWS::AccountId": "123456789012", "AWS::Region": "eu-central-1"}.items():
-        text = text.replace("${" + name + "}", value)
+    for name, given in {"Stage": "dev", "AWS::AccountId": "123456789012", "AWS::Region": "eu-central-1"}.items():
+        text = text.replace("${" + name + "}", given)
     return text.replace("${AWS::Partition}", "aws")
 
 
@@ -112,6 +112,73 @@ def test_a_message_is_hidden_for_longer_than_the_worker_may_take(resources):
 
 def test_the_key_rotates(resources):
     assert properties(resources, "AWS::KMS::Key")["EnableKeyRotation"] is True
+
+
+GUARDED = {
+    "AWS::DynamoDB::Table": ["State"],
+    "AWS::SQS::Queue": ["Jobs", "DeadJobs", "UnreadableJobs"],
+    "AWS::SQS::QueuePolicy": ["JobsPolicy", "DeadJobsPolicy", "UnreadableJobsPolicy"],
+    "AWS::S3::Bucket": ["Blobs"],
+    "AWS::S3::BucketPolicy": ["BlobsPolicy"],
+    "AWS::KMS::Key": ["Key"],
+    "AWS::KMS::Alias": ["KeyAlias"],
+    "AWS::IAM::Role": ["Schedules"],
+}
+"""Everything in the stack: what is new in it must be looked at here."""
+
+
+def test_nothing_is_in_the_stack_that_no_test_looks_at(resources):
+    found = {}
+    for name, each in resources.items():
+        found.setdefault(each["Type"], []).append(name)
+    assert {kind: sorted(names) for kind, names in found.items()} == {
+        kind: sorted(names) for kind, names in GUARDED.items()
+    }
+
+
+@pytest.mark.parametrize("queue", GUARDED["AWS::SQS::Queue"])
+def test_what_lies_in_a_queue_is_encrypted_and_so_is_the_way_there(resources, queue):
+    assert resources[queue]["Properties"]["SqsManagedSseEnabled"] is True
+    policy = resources[f"{queue}Policy"]["Properties"]
+    assert policy["Queues"] == [{"Ref": queue}]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert only_over_tls(statement)
+    assert (statement["Action"], statement["Resource"]) == ("sqs:*", {"GetAtt": f"{queue}.Arn"})
+
+
+def test_the_way_to_the_bucket_is_encrypted_for_the_bucket_and_all_in_it(resources):
+    (statement,) = properties(resources, "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"]
+    assert only_over_tls(statement)
+    assert (statement["Action"], statement["Resource"]) == (
+        "s3:*",
+        [{"GetAtt": "Blobs.Arn"}, {"Sub": "${Blobs.Arn}/*"}],
+    )
+
+
+def only_over_tls(statement):
+    said = {name: statement[name] for name in ("Effect", "Principal", "Condition")}
+    return said == {"Effect": "Deny", "Principal": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+
+
+def test_access_lists_cannot_give_away_what_is_in_the_bucket(resources):
+    bucket = properties(resources, "AWS::S3::Bucket")
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    assert "AccessControl" not in bucket
+
+
+def test_what_fails_too_often_is_kept_and_nothing_is_thrown_away(resources):
+    redrives = {name: resources[name]["Properties"].get("RedrivePolicy") for name in GUARDED["AWS::SQS::Queue"]}
+    assert redrives == {
+        "Jobs": {"deadLetterTargetArn": {"GetAtt": "DeadJobs.Arn"}, "maxReceiveCount": 10},
+        "DeadJobs": None,
+        "UnreadableJobs": None,
+    }
+
+
+def test_the_key_lets_nobody_in_but_the_account(resources):
+    (statement,) = properties(resources, "AWS::KMS::Key")["KeyPolicy"]["Statement"]
+    assert statement["Principal"] == {"AWS": {"Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+    assert properties(resources, "AWS::KMS::Alias")["TargetKeyId"] == {"Ref": "Key"}
 
 
 def test_the_schedulers_role_can_invoke_tick_and_nothing_else(resources):
