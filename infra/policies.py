@@ -7,7 +7,7 @@ leaves that to CloudFormation. A policy with `*` in those places would reach int
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from chalicelib.adapters.aws.names import Names
 from chalicelib.errors import PenstockError
@@ -39,10 +39,9 @@ def for_cloudformation(document: Any) -> Any:
         case str() if _MARK in document:
             return {"Fn::Sub": document}
         case dict():
-            entries: dict[str, Any] = document
+            entries = cast("dict[str, Any]", document)
             return {name: for_cloudformation(each) for name, each in entries.items()}
         case list():
-            items: list[Any] = document
-            return [for_cloudformation(each) for each in items]
+            return [for_cloudformation(each) for each in cast("list[Any]", document)]
         case _:
             return document
