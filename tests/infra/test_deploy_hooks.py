@@ -5,6 +5,7 @@ from inspect import signature
 
 import pytest
 
+from chalicelib.adapters.aws.names import Names
 from infra.deploy_hooks import (
     DeployError,
     _complete_calls,
@@ -15,6 +16,9 @@ from infra.deploy_hooks import (
     problem_responses,
 )
 from infra.policies import PolicyError
+from tests.aws_server import REGION, fresh_name
+from tests.infra.here import on, session
+from tests.infra.permissions import ROOT, deployed
 
 ACCOUNT = "123456789012"
 CALLER = {
@@ -168,6 +172,23 @@ def test_a_roles_policy_names_the_account_and_the_region_that_are_deployed_to():
     (statement,) = client.put["Statement"]
     assert statement["Resource"] == f"arn:aws:sqs:eu-west-3:{ACCOUNT}:penstock-dev-jobs"
     assert document["Statement"][0]["Resource"] == place, "what Chalice read stays as it was"
+
+
+def test_chalices_own_client_puts_the_exact_policy_when_it_makes_a_role(aws_url):
+    from botocore.session import Session
+    from chalice.awsclient import TypedAWSClient
+
+    class Completed(TypedAWSClient):
+        """Chalice's own, and not the one that other tests use."""
+
+    _make_policies_exact(Completed)
+    document = json.loads((ROOT / ".chalice" / "policy-api-dev.json").read_text("utf-8"))
+    name = fresh_name("role")
+    with on(aws_url):
+        Completed(Session()).create_role(name, {"Version": "2012-10-17", "Statement": []}, document)
+        put = session().client("iam").get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
+    assert "${" not in json.dumps(put)
+    assert put["Statement"] == deployed("api", Names.of("dev", ACCOUNT, REGION))
 
 
 def test_a_policy_with_a_place_that_nobody_knows_is_not_put():
