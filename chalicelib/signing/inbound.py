@@ -6,13 +6,13 @@ several signatures where the sender sends them. Whatever is in the headers, only
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from importlib import import_module
 from typing import Final, assert_never, cast
 
 from chalicelib.errors import CredentialUnfitError, SignatureMissingError, SignatureWrongError, UsageError
-from chalicelib.signing.inbound_content import Delivery, Stated, content_of
+from chalicelib.signing.inbound_content import Asked, Delivery, Stated, Verified, content_of, public_url
 from chalicelib.signing.inbound_generic import (
     HMAC_OPTIONS,
     TOKEN_OPTIONS,
@@ -20,14 +20,15 @@ from chalicelib.signing.inbound_generic import (
     hmac_scheme,
     token_scheme,
 )
+from chalicelib.signing.inbound_headers import bounded, plain, present, to_bytes, unsigned_id
 from chalicelib.signing.inbound_keys import is_shown, is_signed, keys_for, secrets_of
 from chalicelib.signing.inbound_scheme import (
     BasicPassword,
     BodyTime,
-    DeliveryId,
     HeaderTime,
     Listed,
     Option,
+    Own,
     Paired,
     PairTime,
     Place,
@@ -40,27 +41,9 @@ from chalicelib.signing.inbound_scheme import (
 from chalicelib.signing.inbound_table import SCHEMES
 from chalicelib.signing.inbound_time import refuse_stale, time_from
 
-__all__ = ["Delivery", "Verified", "scheme_fields", "scheme_names", "scheme_options", "verify"]
+__all__ = ["Delivery", "Verified", "certificate_url", "scheme_fields", "scheme_names", "scheme_options", "verify"]
 
-# Far above what any sender sends, far below what would cost us time.
-_LONGEST_HEADER: Final = 8192
-_LONGEST_ID: Final = 256
 _MOST_SIGNATURES: Final = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """What a good delivery says of itself.
-
-    Attributes:
-        delivery_id: the sender's id for the delivery, if it has one; see `DeliveryId` on when it may be trusted alone.
-        signed_at: when it was signed, if the sender signs that; within the window.
-        id_is_signed: whether the signature covers the id; if not, dedupe on the id together with the body.
-    """
-
-    delivery_id: str | None
-    signed_at: datetime | None
-    id_is_signed: bool = False
 
 
 def scheme_names() -> tuple[str, ...]:
@@ -85,14 +68,20 @@ def scheme_fields(scheme: str) -> tuple[str, ...]:
     match _row(scheme, SCHEMES.get(scheme)):
         case Signed():
             return ("secret",)
-        case SharedToken(field_name=name):
+        case Own(field_name=name) | SharedToken(field_name=name):
             return (name,)
         case BasicPassword():
             return ("username", "password")
 
 
 def verify(
-    scheme: str, options: Mapping[str, object], secret: Mapping[str, object], delivery: Delivery, *, now: datetime
+    scheme: str,
+    options: Mapping[str, object],
+    secret: Mapping[str, object],
+    delivery: Delivery,
+    *,
+    now: datetime,
+    certificate: bytes = b"",
 ) -> Verified:
     """Verify one delivery.
 
@@ -102,6 +91,7 @@ def verify(
         secret: the opened credential: `secret`, or `token`, or `username` and `password`; former ones in `previous`.
         delivery: the request as it came.
         now: an aware time.
+        certificate: what lies at `certificate_url(scheme, delivery)`, where that names one.
 
     Raises:
         SignatureMissingError: a header that carries the proof is not there.
@@ -114,14 +104,35 @@ def verify(
     match row:
         case Signed():
             return _verify_signed(row, options, secret, delivery, now)
+        case Own():
+            return _own(row)(Asked(checked_options(scheme, row.options, options), secret, delivery, now, certificate))
         case SharedToken():
             _verify_token(row, secret, delivery)
-            return Verified(_unsigned_id(row.delivery_id, delivery), None)
+            return Verified(unsigned_id(row.delivery_id, delivery.headers), None)
         case BasicPassword():
             _verify_basic(secret, delivery)
             return Verified(None, None)
         case _:
             assert_never(row)
+
+
+def certificate_url(scheme: str, delivery: Delivery) -> str | None:
+    """Where the certificate lies that this delivery was signed with; None for a scheme that has none.
+
+    The address is one of the sender's own hosts, whatever the delivery says: raises SignatureMissingError or
+    SignatureWrongError otherwise.
+    """
+    row = SCHEMES.get(scheme)
+    if not isinstance(row, Own) or not row.has_certificate:
+        return None
+    from chalicelib.signing.inbound_certificates import address_of  # imported late: two senders of many
+
+    return address_of(scheme, delivery)
+
+
+def _own(row: Own) -> Callable[[Asked], Verified]:
+    module, _, function = row.check.partition(":")
+    return cast("Callable[[Asked], Verified]", getattr(import_module(f"chalicelib.signing.{module}"), function))
 
 
 def scheme_row(scheme: str, options: Mapping[str, object]) -> Scheme:
@@ -148,19 +159,20 @@ def _verify_signed(
     marked, pair_time = _signatures(row.place, row.ways, delivery.headers)
     timestamp = pair_time
     if isinstance(row.time, HeaderTime):
-        timestamp = _plain(delivery.headers, row.time.header)
+        timestamp = plain(delivery.headers, row.time.header)
     identity = row.delivery_id
     delivery_id = ""
     if identity is not None and identity.signed:
-        delivery_id = _plain(delivery.headers, identity.header)
-    stated = Stated(timestamp, delivery_id, str(options.get("url") or ""))
+        delivery_id = plain(delivery.headers, identity.header)
+    url = public_url(options, delivery) if "url}" in row.content else ""
+    stated = Stated(timestamp, delivery_id, url)
     if not _fits(row, secrets, marked, delivery, stated):
         raise SignatureWrongError
     signed_at = _signed_at(row, timestamp, delivery.body)
     if row.time is not None and signed_at is not None:
         refuse_stale(signed_at, row.time.window_seconds, now)
     if identity is not None and not identity.signed:
-        return Verified(_unsigned_id(identity, delivery), signed_at)
+        return Verified(unsigned_id(identity, delivery.headers), signed_at)
     return Verified(delivery_id or None, signed_at, id_is_signed=bool(delivery_id))
 
 
@@ -183,23 +195,23 @@ def _signatures(place: Place, ways: tuple[Way, ...], headers: Mapping[str, str])
     """The signatures with the way of each, and the time that stands beside them (empty if none does)."""
     match place:
         case Whole(headers=names):
-            values = [_header(headers, name) for name in names if headers.get(name)]
+            values = [bounded(headers, name) for name in names if headers.get(name)]
             if not values:
                 raise SignatureMissingError(f"The delivery has no header {names[0]}. Set the secret at the sender.")
             return _marked(ways, values), ""
         case Listed(header=name, separator=separator):
-            return _marked(ways, [item.strip(" ") for item in _present(headers, name).split(separator)]), ""
+            return _marked(ways, [item.strip(" ") for item in present(headers, name).split(separator)]), ""
         case Paired(header=name, separator=separator, time_key=time_key):
-            pairs = [item.strip(" ").partition("=") for item in _present(headers, name).split(separator)]
+            pairs = [item.strip(" ").partition("=") for item in present(headers, name).split(separator)]
             times = [value for key, _, value in pairs if key == time_key]
             if len(times) != 1:
                 raise SignatureWrongError(f"The header {name} must hold one {time_key}=.")
-            found = [(way, _bytes(value)) for key, _, value in pairs for way in ways if key == way.mark]
+            found = [(way, to_bytes(value)) for key, _, value in pairs for way in ways if key == way.mark]
             return _counted(found, [name]), times[0]
 
 
 def _marked(ways: tuple[Way, ...], items: list[str]) -> list[tuple[Way, bytes]]:
-    found = [(way, _bytes(item[len(way.mark) :])) for item in items for way in ways if item.startswith(way.mark)]
+    found = [(way, to_bytes(item[len(way.mark) :])) for item in items for way in ways if item.startswith(way.mark)]
     return _counted(found, [way.mark for way in ways])
 
 
@@ -208,31 +220,6 @@ def _counted(found: list[tuple[Way, bytes]], wanted: list[str]) -> list[tuple[Wa
         expected = " or ".join(wanted)
         raise SignatureWrongError(f"Between 1 and {_MOST_SIGNATURES} signatures are read (as {expected}...).")
     return found
-
-
-def _present(headers: Mapping[str, str], name: str) -> str:
-    if not headers.get(name):
-        raise SignatureMissingError(f"The delivery has no header {name}. Set the secret at the sender.")
-    return _header(headers, name)
-
-
-def _header(headers: Mapping[str, str], name: str) -> str:
-    value = headers[name]
-    if len(value) > _LONGEST_HEADER:
-        raise SignatureWrongError(f"The header {name} is longer than {_LONGEST_HEADER} characters.")
-    return value
-
-
-def _plain(headers: Mapping[str, str], name: str) -> str:
-    """A time or an id that is signed: it must be there, short, and plain ASCII, so that it has one spelling."""
-    value = _present(headers, name)
-    if len(value) > _LONGEST_ID or not (value.isascii() and value.isprintable()):
-        raise SignatureWrongError(f"The header {name} is malformed.")
-    return value
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _signed_at(row: Signed, timestamp: str, body: bytes) -> datetime | None:
@@ -259,21 +246,14 @@ def _body_time(name: str, body: bytes) -> str:
     return str(cast("dict[str, object]", parsed).get(name, "")) if isinstance(parsed, dict) else ""
 
 
-def _unsigned_id(identity: DeliveryId | None, delivery: Delivery) -> str | None:
-    value = delivery.headers.get(identity.header) if identity else None
-    if not value or len(value) > _LONGEST_ID or not (value.isascii() and value.isprintable()):
-        return None
-    return value
-
-
 def _verify_token(row: SharedToken, secret: Mapping[str, object], delivery: Delivery) -> None:
     tokens = secrets_of(secret, row.field_name)
-    given = _present(delivery.headers, row.header)
+    given = present(delivery.headers, row.header)
     # The scheme's name is not case-sensitive (RFC 9110 section 11.1); what follows is.
     if given[: len(row.prefix)].lower() != row.prefix.lower():
         raise SignatureWrongError(f"The header {row.header} must begin with {row.prefix.strip()}.")
-    shown = _bytes(given[len(row.prefix) :])
-    if not is_shown([_bytes(token) for token in tokens], [shown]):
+    shown = to_bytes(given[len(row.prefix) :])
+    if not is_shown([to_bytes(token) for token in tokens], [shown]):
         raise SignatureWrongError("The token is not the one of the credential.")
 
 
@@ -282,10 +262,10 @@ def _verify_basic(secret: Mapping[str, object], delivery: Delivery) -> None:
     if not isinstance(user, str) or not user or ":" in user:
         raise CredentialUnfitError("The credential needs the field username, a text without a colon.")
     passwords = secrets_of(secret, "password")
-    given = _present(delivery.headers, "authorization")
+    given = present(delivery.headers, "authorization")
     if given[:6].lower() != "basic ":
         raise SignatureWrongError("The header authorization must begin with Basic.")
     # Compared as base64, so that there is one spelling only (RFC 7617 section 2).
-    expected = [b64encode(_bytes(f"{user}:{password}")) for password in passwords]
-    if not is_shown(expected, [_bytes(given[6:].strip(" "))]):
+    expected = [b64encode(to_bytes(f"{user}:{password}")) for password in passwords]
+    if not is_shown(expected, [to_bytes(given[6:].strip(" "))]):
         raise SignatureWrongError("The user name or the password is not that of the credential.")

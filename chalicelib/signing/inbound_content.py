@@ -3,10 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
+from chalicelib.errors import UsageError
+from chalicelib.signing.inbound_headers import to_bytes
 from chalicelib.signing.inbound_scheme import content_parts
 
 
@@ -20,6 +23,8 @@ class Delivery:
         query: the raw query without its `?`.
         headers: lower-case names; a repeated header's values joined by commas.
         body: the raw bytes; never parsed before the signature was checked.
+        url: the address that senders know, without a query; empty where the deployment does not know it. A gateway may
+            have put a stage before the path, or taken one away.
     """
 
     method: str
@@ -27,6 +32,43 @@ class Delivery:
     query: str
     headers: Mapping[str, str]
     body: bytes
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a good delivery says of itself.
+
+    Attributes:
+        delivery_id: the sender's id for the delivery, if it has one; see `DeliveryId` on when it may be trusted alone.
+        signed_at: when it was signed, if the sender signs that; within the window.
+        id_is_signed: whether the signature covers the id; if not, dedupe on the id together with the body.
+    """
+
+    delivery_id: str | None
+    signed_at: datetime | None
+    id_is_signed: bool = False
+
+
+class Asked(NamedTuple):
+    """What a scheme with code of its own is asked: the arguments of `inbound.verify`, the options with defaults."""
+
+    options: Mapping[str, str | int]
+    secret: Mapping[str, object]
+    delivery: Delivery
+    now: datetime
+    certificate: bytes
+
+
+def public_url(options: Mapping[str, object], delivery: Delivery) -> str:
+    """The hook's address as senders know it: what the flow says, else what the deployment knows.
+
+    Raises UsageError where nobody says it.
+    """
+    url = str(options.get("url") or "") or delivery.url
+    if not url:
+        raise UsageError("The sender signs the hook's public URL. Set PENSTOCK_URL, or the scheme's option url.")
+    return url
 
 
 class Stated(NamedTuple):
@@ -47,10 +89,6 @@ def content_of(template: str, delivery: Delivery, stated: Stated, secret: str) -
             for part in content_parts(template)
         ]
     )
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _url(delivery: Delivery, stated: Stated) -> str:
@@ -79,13 +117,13 @@ def _sorted_query(delivery: Delivery) -> str:
 _FIELDS: Final[Mapping[str, Callable[[Delivery, Stated, str], bytes]]] = {
     "body": lambda delivery, _stated, _secret: delivery.body,
     "body_sha256": lambda delivery, _stated, _secret: sha256(delivery.body).digest(),
-    "timestamp": lambda _delivery, stated, _secret: _bytes(stated.timestamp),
-    "id": lambda _delivery, stated, _secret: _bytes(stated.delivery_id),
-    "method": lambda delivery, _stated, _secret: _bytes(delivery.method),
-    "path": lambda delivery, _stated, _secret: _bytes(delivery.path),
-    "query": lambda delivery, _stated, _secret: _bytes(delivery.query),
-    "sorted_query": lambda delivery, _stated, _secret: _bytes(_sorted_query(delivery)),
-    "url": lambda delivery, stated, _secret: _bytes(_url(delivery, stated)),
-    "decoded_url": lambda delivery, stated, _secret: _bytes(_decoded_url(delivery, stated)),
-    "secret": lambda _delivery, _stated, secret: _bytes(secret),
+    "timestamp": lambda _delivery, stated, _secret: to_bytes(stated.timestamp),
+    "id": lambda _delivery, stated, _secret: to_bytes(stated.delivery_id),
+    "method": lambda delivery, _stated, _secret: to_bytes(delivery.method),
+    "path": lambda delivery, _stated, _secret: to_bytes(delivery.path),
+    "query": lambda delivery, _stated, _secret: to_bytes(delivery.query),
+    "sorted_query": lambda delivery, _stated, _secret: to_bytes(_sorted_query(delivery)),
+    "url": lambda delivery, stated, _secret: to_bytes(_url(delivery, stated)),
+    "decoded_url": lambda delivery, stated, _secret: to_bytes(_decoded_url(delivery, stated)),
+    "secret": lambda _delivery, _stated, secret: to_bytes(secret),
 }

@@ -152,7 +152,29 @@ class BasicPassword(NamedTuple):
     title: str
 
 
-Scheme = Signed | SharedToken | BasicPassword
+class Own(NamedTuple):
+    """A sender whose way of signing takes code of its own.
+
+    Attributes:
+        title: the sender's name, and where it says how it signs.
+        check: the function that verifies, as `module:function` of this room; imported when it is first asked for.
+        covers: what the proof covers, in words; what is not among it anybody on the way could have changed.
+        field_name: the credential's field.
+        options: what a flow may or must add.
+        key_doc: what the credential's field holds.
+        has_certificate: the sender signs with a certificate that has to be fetched.
+    """
+
+    title: str
+    check: str
+    covers: str = "the body"
+    field_name: str = "secret"
+    options: Mapping[str, Option] = NO_OPTIONS
+    key_doc: str = "the signing secret, as the sender shows it"
+    has_certificate: bool = False
+
+
+Scheme = Signed | Own | SharedToken | BasicPassword
 
 _FIELD = re.compile(r"\{([a-z_0-9]+)\}")
 FIELDS = frozenset(

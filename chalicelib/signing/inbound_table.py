@@ -8,6 +8,7 @@ dedupes on the delivery id together with the body.
 from collections.abc import Mapping
 from typing import Final
 
+from chalicelib.signing.inbound_own import OWN
 from chalicelib.signing.inbound_scheme import (
     BasicPassword,
     BodyTime,
@@ -26,8 +27,9 @@ from chalicelib.signing.inbound_scheme import (
 
 _URL: Final = {
     "url": Option(
-        "The hook's public URL, as it was given to the sender, without a query that changes from call to call.",
-        required=True,
+        "The hook's public URL, as it was given to the sender, without a query that changes from call to call; "
+        "PENSTOCK_URL and the hook's path otherwise.",
+        "",
     )
 }
 _HEX: Final = (Way(),)
@@ -224,6 +226,7 @@ _SIGNED: Final[Mapping[str, Signed]] = {
 
 SCHEMES: Final[Mapping[str, Scheme]] = {
     **_SIGNED,
+    **OWN,
     "gitlab": SharedToken(
         "GitLab's secret token", "x-gitlab-token", field_name="secret", delivery_id=DeliveryId("idempotency-key")
     ),

@@ -16,6 +16,7 @@ from chalicelib.errors import (
     UsageError,
 )
 from chalicelib.signing.inbound import Delivery, scheme_fields, scheme_names, scheme_options, verify
+from chalicelib.signing.inbound_own import OWN
 from chalicelib.signing.inbound_scheme import BodyTime, PairTime, Signed, content_parts
 from chalicelib.signing.inbound_table import SCHEMES
 from tests.signing.senders import ED25519, ED25519_PUBLIC, NOW, SECRET, SENDERS, WHSEC, b64ed, hexed, sent
@@ -35,7 +36,7 @@ def _with(delivery: Delivery, **headers) -> Delivery:
 
 def test_every_scheme_that_signs_has_a_sender_here():
     assert set(SENDERS) == {name for name, row in SCHEMES.items() if isinstance(row, Signed)} | {"hmac"}
-    assert set(scheme_names()) == set(SENDERS) | {"gitlab", "token", "basic"}
+    assert set(scheme_names()) == set(SENDERS) | set(OWN) | {"gitlab", "token", "basic"}
 
 
 @pytest.mark.parametrize("scheme", SIGNING)
@@ -311,7 +312,7 @@ def test_what_a_scheme_needs_can_be_asked():
     assert scheme_fields("github") == scheme_fields("hmac") == ("secret",)
     assert scheme_fields("token") == ("token",)
     assert scheme_fields("basic") == ("username", "password")
-    assert scheme_options("square")["url"].required
+    assert not scheme_options("square")["url"].required
     assert dict(scheme_options("basic")) == dict(scheme_options("github")) == {}
     assert scheme_options("hmac")["algorithm"].choices == ("sha1", "sha256", "sha384", "sha512")
     for name in scheme_names():
@@ -345,11 +346,13 @@ def test_options_that_make_no_sense_or_prove_nothing_are_refused_by_name(options
         verify("hmac", options, {"secret": "x"}, sent("github"), now=NOW)
 
 
-def test_a_fixed_scheme_takes_no_options_and_square_needs_its_url():
+def test_a_fixed_scheme_takes_no_options_and_square_needs_its_url_from_the_flow_or_the_deployment():
     with pytest.raises(UsageError, match="window_seconds"):
         verify("github", {"window_seconds": 10}, {"secret": "x"}, sent("github"), now=NOW)
-    with pytest.raises(UsageError, match="url"):
+    with pytest.raises(UsageError, match="PENSTOCK_URL"):
         verify("square", {}, {"secret": "x"}, sent("square"), now=NOW)
+    known = replace(sent("square"), url=SENDERS["square"].options["url"])
+    assert verify("square", {}, {"secret": SECRET}, known, now=NOW)
 
 
 def test_generic_hmac_by_default_is_the_hexadecimal_sha256_of_the_body():
