@@ -19,6 +19,7 @@ from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.tap import Tap
 from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys
+from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
 from chalicelib.errors import PenstockError
@@ -138,6 +139,7 @@ class Embedded:
                     wait_seconds=settings.wait_seconds,
                     stage_vars=settings.stage_vars or stage_vars_from(settings.environment),
                 ),
+                sender_hosts=SenderHosts(self.http, self.clock),
                 on_published=self._published,
             )
         )

@@ -28,6 +28,7 @@ from chalicelib.adapters.http import HttpClient, client_for_engine, client_for_f
 from chalicelib.adapters.http_guard import EgressPolicy
 from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys, hashes_from
+from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
 from chalicelib.errors import PenstockError, SettingError
@@ -111,6 +112,7 @@ class OnAws:
                 settings=ApiSettings(
                     base_url=base_url, wait_seconds=WAIT_SECONDS, stage_vars=stage_vars_from(environment)
                 ),
+                sender_hosts=SenderHosts(self._http, self.clock),
                 on_published=self._published,
             )
         )

@@ -5,15 +5,20 @@ A verified delivery becomes a trigger's document and a knock at the door; what t
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from hmac import compare_digest
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from chalicelib.api.auth import MAIN_TENANT
 from chalicelib.api.content import refuse_size
 from chalicelib.api.document import document_of
+from chalicelib.api.handshakes import SIGNED, UNSIGNED, answer_signed, answer_unsigned, unsigned_question
 from chalicelib.api.hook_answers import answer_of
+from chalicelib.api.json_body import read_json
 from chalicelib.api.request import Answer, Request
+from chalicelib.api.sender_hosts import need_hosts
 from chalicelib.api.times import from_milliseconds
 from chalicelib.api.tools import Call, Tools
 from chalicelib.errors import (
@@ -30,7 +35,7 @@ from chalicelib.flow.model import FLOW_NAME
 from chalicelib.flow.plan import Plan, TriggerPlan
 from chalicelib.flow.values import Json
 from chalicelib.ports import Knock, Live
-from chalicelib.signing.inbound import Delivery, Verified, scheme_row, verify
+from chalicelib.signing.inbound import Delivery, Verified, certificate_url, scheme_row, verify
 from chalicelib.signing.inbound_scheme import SharedToken
 
 _log = logging.getLogger("penstock.hooks")
@@ -46,6 +51,7 @@ class _Sender(NamedTuple):
     secret_header: str = ""
     """The header that carries the scheme's secret."""
     scheme: str = ""
+    secret: Mapping[str, object] = MappingProxyType({})
 
 
 async def receive(call: Call) -> Answer:
@@ -57,18 +63,24 @@ async def receive(call: Call) -> Answer:
     if not live.enabled:
         raise FlowDisabledError
     methods = methods_of(trigger.parameters)
-    if request.method not in methods:
-        raise MethodNotAllowedError(f"This hook takes {', '.join(methods)}.", allow=[*methods, "OPTIONS"])
     limit = limit_of(trigger.parameters, tools.settings.limit_bytes)
     refuse_size(request, limit)
+    asked = await _answer_unsigned(tools, tenant, trigger, request)
+    if asked is not None:
+        return asked
+    if request.method not in methods:
+        raise MethodNotAllowedError(f"This hook takes {', '.join(methods)}.", allow=[*methods, "OPTIONS"])
     sender = await _let_in(tools, tenant, trigger, request)
     path = request.path.rpartition("/")[0] if "token" in names else request.path
     document = await document_of(
         request, trigger=trigger.id, path=path, secret_header=sender.secret_header, limit=limit, blobs=tools.blobs
     )
-    challenge = _challenge(sender.scheme, document["body"])
-    if challenge is not None:
-        return challenge
+    if sender.scheme == "aws-sns" and isinstance(document["body"], str):
+        document["body"] = read_json(request.body)  # SNS sends its JSON as text/plain
+    if sender.scheme in SIGNED:
+        asked = await answer_signed(sender.scheme, request, document["body"], sender.secret, tools.sender_hosts)
+        if asked is not None:
+            return asked
     respond = "accepted" if live.paused else trigger.respond  # queued: its result would outlast every request
     knock = Knock(
         tenant,
@@ -128,25 +140,57 @@ def limit_of(parameters: Mapping[str, Json], most: int) -> int:
     return min(given, most) if isinstance(given, int) else most
 
 
+async def _answer_unsigned(tools: Tools, tenant: str, trigger: TriggerPlan, request: Request) -> Answer | None:
+    """The answer to a sender's question that carries no signature; None for everything else."""
+    scheme = verification_of(trigger.verify)[0] if trigger.verify is not None else ""
+    if scheme not in UNSIGNED or not unsigned_question(scheme, request):
+        return None
+    with _our_fault(trigger):
+        return answer_unsigned(scheme, request, await _secret(tools, tenant, trigger.verify))
+
+
 async def _let_in(tools: Tools, tenant: str, trigger: TriggerPlan, request: Request) -> _Sender:
     """Verify the delivery over its raw bytes; raises the errors of `signing.inbound.verify`."""
     given = trigger.verify
     if given is None:
         return _Sender()
     scheme, options = verification_of(given)
-    delivery = Delivery(request.method, request.path, request.raw_query, request.headers, request.body)
-    try:
-        secret = await tools.credentials.open(tenant, str(given.get("credential", "")))
-        verified = verify(scheme, options, secret, delivery, now=from_milliseconds(request.received))
-    except (CredentialMissingError, CredentialUnfitError, UsageError) as error:
-        # Not the sender's fault, and none of its business: it may come again once this is mended.
-        _log.error("trigger %s cannot verify its deliveries: %s", trigger.id, error.detail)
-        raise SettingError("This hook cannot verify deliveries yet. The server's log says why.") from error
+    headers = _joined(request) if scheme == "rfc9421" else request.headers
+    url = f"{tools.settings.base_url}{request.path}" if tools.settings.base_url else ""
+    delivery = Delivery(request.method, request.path, request.raw_query, headers, request.body, url)
+    with _our_fault(trigger):
+        secret = await _secret(tools, tenant, given)
+        lies = certificate_url(scheme, secret, delivery)
+        certificate = await need_hosts(tools.sender_hosts).certificate(lies) if lies is not None else b""
+        now = from_milliseconds(request.received)
+        verified = verify(scheme, options, secret, delivery, now=now, certificate=certificate)
     secret_header = ""
     if scheme != "hmac":
         row = scheme_row(scheme, options)
         secret_header = row.header if isinstance(row, SharedToken) else ""
-    return _Sender(delivery_key(verified, request.body), secret_header, scheme)
+    return _Sender(delivery_key(verified, request.body), secret_header, scheme, secret)
+
+
+async def _secret(tools: Tools, tenant: str, verify: Mapping[str, Json] | None) -> Mapping[str, object]:
+    return await tools.credentials.open(tenant, str((verify or {}).get("credential", "")))
+
+
+@contextmanager
+def _our_fault(trigger: TriggerPlan) -> Generator[None]:
+    """What is not the sender's fault is none of its business: it may come again once this is mended."""
+    try:
+        yield
+    except (CredentialMissingError, CredentialUnfitError, UsageError) as error:
+        _log.error("trigger %s cannot verify its deliveries: %s", trigger.id, error.detail)
+        raise SettingError("This hook cannot verify deliveries yet. The server's log says why.") from error
+
+
+def _joined(request: Request) -> Mapping[str, str]:
+    """The headers as RFC 9421 section 2.1 takes them: the values of a repeated one in order, joined by commas."""
+    values: dict[str, list[str]] = {}
+    for name, value in request.raw_headers:
+        values.setdefault(name, []).append(value.strip(" \t"))
+    return {**request.headers, **{name: ", ".join(each) for name, each in values.items()}}
 
 
 def verification_of(verify: Mapping[str, Json]) -> tuple[str, Mapping[str, Json]]:
@@ -177,13 +221,3 @@ def _fingerprint(request: Request) -> str:
     digest = hashlib.sha256(head.encode("utf-8", "surrogatepass"))
     digest.update(request.body)
     return digest.hexdigest()
-
-
-def _challenge(scheme: str, body: Json) -> Answer | None:
-    """Slack's question whether the address is ours (docs.slack.dev/reference/events/url_verification): no execution."""
-    if scheme != "slack" or not isinstance(body, dict) or body.get("type") != "url_verification":
-        return None
-    challenge = body.get("challenge")
-    if not isinstance(challenge, str):
-        return None
-    return Answer(200, (("content-type", "text/plain; charset=utf-8"),), challenge.encode())

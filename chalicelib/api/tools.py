@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from chalicelib.api.auth import Caller, Keys, Role
 from chalicelib.api.request import Request
 from chalicelib.api.routes import Route
+from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.values import Json
 from chalicelib.ports import Blobs, Clock, Credentials, Door, Facts, Ids, Live, Plans, Versions
@@ -47,6 +48,8 @@ class Tools:
     ids: Ids
     keys: Keys
     settings: Settings = Settings()
+    sender_hosts: SenderHosts | None = None
+    """Where senders' certificates are fetched; None: schemes that need one answer that they cannot verify."""
     on_published: Callable[[Live, Plan], Awaitable[None]] = tell_nobody
     """Told whenever a flow's pointer was written, and again when the same version is published again: schedules."""
 

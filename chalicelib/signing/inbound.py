@@ -91,7 +91,7 @@ def verify(
         secret: the opened credential: `secret`, or `token`, or `username` and `password`; former ones in `previous`.
         delivery: the request as it came.
         now: an aware time.
-        certificate: what lies at `certificate_url(scheme, delivery)`, where that names one.
+        certificate: what lies at `certificate_url(scheme, secret, delivery)`, where that names one.
 
     Raises:
         SignatureMissingError: a header that carries the proof is not there.
@@ -116,18 +116,18 @@ def verify(
             assert_never(row)
 
 
-def certificate_url(scheme: str, delivery: Delivery) -> str | None:
+def certificate_url(scheme: str, secret: Mapping[str, object], delivery: Delivery) -> str | None:
     """Where the certificate lies that this delivery was signed with; None for a scheme that has none.
 
     The address is one of the sender's own hosts, whatever the delivery says: raises SignatureMissingError or
-    SignatureWrongError otherwise.
+    SignatureWrongError otherwise, and where nothing needs to be fetched to see that the delivery is not for us.
     """
     row = SCHEMES.get(scheme)
     if not isinstance(row, Own) or not row.has_certificate:
         return None
     from chalicelib.signing.inbound_certificates import address_of  # imported late: two senders of many
 
-    return address_of(scheme, delivery)
+    return address_of(scheme, secret, delivery)
 
 
 def _own(row: Own) -> Callable[[Asked], Verified]:

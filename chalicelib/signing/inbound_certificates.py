@@ -7,6 +7,7 @@ fetches it. Who answers there over TLS is the sender; the certificate's name, ke
 import re
 from base64 import b64decode, b64encode
 from binascii import Error, crc32
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -44,12 +45,14 @@ _SNS_FIELDS: Final = {
 }
 
 
-def address_of(scheme: str, delivery: Delivery) -> str:
+def address_of(scheme: str, secret: Mapping[str, object], delivery: Delivery) -> str:
     """Where the certificate of a delivery lies; raises SignatureMissingError or SignatureWrongError."""
+    message: Mapping[str, object] = {}
     if scheme == "paypal":
         url, pattern = present(delivery.headers, "paypal-cert-url"), _PAYPAL_CERTIFICATE
     else:
-        given = signed_object(delivery.body).get("SigningCertURL")
+        message = signed_object(delivery.body)
+        given = message.get("SigningCertURL")
         if not isinstance(given, str) or not given:
             raise SignatureMissingError(
                 "The body has no SigningCertURL. Turn raw message delivery off at the subscription: it is not signed."
@@ -57,7 +60,15 @@ def address_of(scheme: str, delivery: Delivery) -> str:
         url, pattern = given, _SNS_CERTIFICATE
     if not pattern.fullmatch(url):
         raise SignatureWrongError("The certificate does not lie at an address of the sender's own.")
+    if scheme == "aws-sns":
+        _require_topic(secret, message)  # whoever does not know the topic does not make us fetch anything
     return url
+
+
+def _require_topic(secret: Mapping[str, object], message: Mapping[str, object]) -> None:
+    topics = [to_bytes(topic) for topic in secrets_of(secret, "topic")]
+    if not is_shown(topics, [to_bytes(str(message.get("TopicArn")))]):
+        raise SignatureWrongError("The message comes from another topic than the credential's.")
 
 
 def verify_paypal(asked: Asked) -> Verified:
@@ -91,9 +102,7 @@ def verify_sns(asked: Asked) -> Verified:
     key = _key_in(asked.certificate, _SNS_NAME, asked.now)
     if not _is_rsa(key, _base64(str(message["Signature"])), _sns_text(message, names), str(version)):
         raise SignatureWrongError
-    topics = [to_bytes(topic) for topic in secrets_of(asked.secret, "topic")]
-    if not is_shown(topics, [to_bytes(str(message["TopicArn"]))]):
-        raise SignatureWrongError("The message comes from another topic than the credential's.")
+    _require_topic(asked.secret, message)
     signed_at = time_from(str(message["Timestamp"]), "rfc3339")
     identity = str(message["MessageId"])
     if signed_at is None or not is_plain(identity):

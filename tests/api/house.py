@@ -17,6 +17,7 @@ from chalicelib.api.app import Api
 from chalicelib.api.auth import Caller, Role
 from chalicelib.api.request import Request, read_query
 from chalicelib.api.schemas import ANSWERS
+from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.api.times import to_milliseconds
 from chalicelib.api.tools import Settings, Tools
 from chalicelib.catalogue import entries
@@ -34,7 +35,7 @@ from chalicelib.errors import (
     ParameterError,
     RedriveRefusedError,
 )
-from chalicelib.ports import Asked, Details, Entered, Link
+from chalicelib.ports import Asked, Details, Entered, HttpAnswer, Link
 from chalicelib.signing.links import make_link, read_link
 from chalicelib.worker.plans import RememberedPlans
 
@@ -206,6 +207,21 @@ class Door:
         return self.details_of[execution]
 
 
+class Http:
+    """Answers what it was told to, and remembers who asked for what."""
+
+    def __init__(self):
+        self.answers = {}
+        self.sent = []
+
+    async def send(self, request):
+        self.sent.append(request)
+        answer = self.answers.get(request.url, HttpAnswer(404, (), b""))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
 class House:
     def __init__(self, **settings):
         self.clock, self.ids, self.credentials = Clock(), Ids(), Credentials()
@@ -213,6 +229,7 @@ class House:
         self.door = Door(self.ids)
         self.plans = RememberedPlans(self.versions, entries(), self.clock)
         self.told = []
+        self.http = Http()
         self.tools = Tools(
             door=self.door,
             plans=self.plans,
@@ -224,6 +241,7 @@ class House:
             ids=self.ids,
             keys=Keys(),
             settings=Settings(**{"base_url": "https://penstock.example", **settings}),
+            sender_hosts=SenderHosts(self.http, self.clock),
             on_published=self.tell,
         )
         self.api = Api(self.tools)

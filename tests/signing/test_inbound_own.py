@@ -227,18 +227,21 @@ def test_contentful_must_have_signed_its_time_and_its_list():
 )
 def test_a_certificate_anywhere_but_at_sns_is_never_fetched(url):
     with pytest.raises(SignatureWrongError, match="address"):
-        certificate_url("aws-sns", sns(SigningCertURL=url))
+        certificate_url("aws-sns", {"topic": TOPIC}, sns(SigningCertURL=url))
 
 
 def test_a_certificate_at_sns_is_fetched_from_there():
     for region in ("eu-central-1", "us-gov-west-1", "ap-southeast-3", "us-iso-east-1"):
         url = CERT_URL.replace("eu-central-1", region)
-        assert certificate_url("aws-sns", sns(SigningCertURL=url)) == url
+        assert certificate_url("aws-sns", {"topic": TOPIC}, sns(SigningCertURL=url)) == url
+    foreign = {"topic": "arn:aws:sns:eu-central-1:999999999999:orders"}
+    with pytest.raises(SignatureWrongError, match="another topic"):
+        certificate_url("aws-sns", foreign, sns())
     china = "https://sns.cn-north-1.amazonaws.com.cn/SimpleNotificationService-0.pem"
-    assert certificate_url("aws-sns", sns(SigningCertURL=china)) == china
-    assert certificate_url("github", sns()) is None
+    assert certificate_url("aws-sns", {"topic": TOPIC}, sns(SigningCertURL=china)) == china
+    assert certificate_url("github", {"secret": "s"}, sns()) is None
     with pytest.raises(SignatureMissingError, match="raw message delivery"):
-        certificate_url("aws-sns", replace(sns(), body=b"{}"))
+        certificate_url("aws-sns", {"topic": TOPIC}, replace(sns(), body=b"{}"))
 
 
 @pytest.mark.parametrize(
@@ -247,9 +250,11 @@ def test_a_certificate_at_sns_is_fetched_from_there():
 )  # fmt: skip
 def test_a_certificate_anywhere_but_at_paypal_is_never_fetched(url):
     delivery = OWN_SENDERS["paypal"].deliver(NOW)
-    assert certificate_url("paypal", delivery) == PAYPAL_CERT_URL
+    assert certificate_url("paypal", {"webhook_id": "1"}, delivery) == PAYPAL_CERT_URL
     with pytest.raises(SignatureWrongError, match="address"):
-        certificate_url("paypal", replace(delivery, headers={**delivery.headers, "paypal-cert-url": url}))
+        certificate_url(
+            "paypal", {"webhook_id": "1"}, replace(delivery, headers={**delivery.headers, "paypal-cert-url": url})
+        )
 
 
 def test_the_certificate_must_be_snss_and_good_at_the_given_moment():
