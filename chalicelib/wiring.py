@@ -19,6 +19,7 @@ from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.tap import Tap
 from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys
+from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
@@ -122,6 +123,7 @@ class Embedded:
         )
         self.door = FrontDoor(self.tools, self.ends, self.background)
         self.schedules: Schedules | None = None
+        self.refusals = RefusalTally(store.refusals, self.clock)
         self.api = Api(
             ApiTools(
                 door=self.door,
@@ -140,6 +142,7 @@ class Embedded:
                     stage_vars=settings.stage_vars or stage_vars_from(settings.environment),
                 ),
                 sender_hosts=SenderHosts(self.http, self.clock),
+                refusals=self.refusals,
                 on_published=self._published,
             )
         )
@@ -183,6 +186,7 @@ class Embedded:
 
     async def _sweep(self) -> None:
         """Look at what is due; with a short breath, so that long waits end on time."""
+        await self.refusals.flush()
         if await sweep(self.tools, MOST_SWEPT) < MOST_SWEPT:
             await self.clock.sleep(SWEEP_SECONDS)
 
@@ -225,6 +229,7 @@ class Embedded:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.background.stop()
+        await self.refusals.flush(is_last=True)
         await self.http.close()
         await self.store.close()
 

@@ -18,6 +18,7 @@ from chalicelib.adapters.aws.facts import AwsFacts
 from chalicelib.adapters.aws.keys import keys_from_environment, region_from_environment
 from chalicelib.adapters.aws.names import Names
 from chalicelib.adapters.aws.queue import AwsQueue
+from chalicelib.adapters.aws.refusals import AwsRefusals
 from chalicelib.adapters.aws.settings import LINK_KEY_BYTES, read_base_url, read_link_key
 from chalicelib.adapters.aws.versions import AwsVersions
 from chalicelib.adapters.clock import RandomIds, SystemClock
@@ -28,6 +29,7 @@ from chalicelib.adapters.http import HttpClient, client_for_engine, client_for_f
 from chalicelib.adapters.http_guard import EgressPolicy
 from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys, hashes_from
+from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
@@ -98,6 +100,7 @@ class OnAws:
             links=Links(lambda: read_link_key(aws, names.table, os.urandom(LINK_KEY_BYTES)), base_url),
         )
         self.door = FrontDoor(self.tools, ends)
+        self.refusals = RefusalTally(AwsRefusals(aws, names.table), self.clock)
         self.api = Api(
             ApiTools(
                 door=self.door,
@@ -113,6 +116,7 @@ class OnAws:
                     base_url=base_url, wait_seconds=WAIT_SECONDS, stage_vars=stage_vars_from(environment)
                 ),
                 sender_hosts=SenderHosts(self._http, self.clock),
+                refusals=self.refusals,
                 on_published=self._published,
             )
         )

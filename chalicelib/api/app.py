@@ -52,8 +52,9 @@ class Api:
         return problem_of(error)
 
     async def _answer(self, request: Request) -> Answer:
-        refuse_size(request, self.largest_body)
         match = self._router.match(request.path)
+        if match is None or not any(route.is_hook for route in match.routes.values()):  # hooks count what they refuse
+            refuse_size(request, self.largest_body)
         if match is None:
             raise NotFoundError("There is nothing at this address. GET /api/v1/openapi.json lists what there is.")
         method = request.method

@@ -7,6 +7,7 @@ import hashlib
 import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hmac import compare_digest
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -28,6 +29,7 @@ from chalicelib.errors import (
     FlowDisabledError,
     MethodNotAllowedError,
     NotFoundError,
+    PenstockError,
     SettingError,
     UsageError,
 )
@@ -55,10 +57,33 @@ class _Sender(NamedTuple):
 
 
 async def receive(call: Call) -> Answer:
-    """Take a delivery in; see DESIGN 6 for the order of things."""
+    """Take a delivery in; see DESIGN 6 for the order of things. What is refused is counted."""
+    tenant = call.names.get("tenant", MAIN_TENANT)
+    found = _Found()
+    try:
+        return await _receive(call, tenant, found)
+    except PenstockError as error:
+        if call.tools.refusals is not None:
+            # An address of no flow may name any tenant: all of them are counted as one.
+            await call.tools.refusals.note(tenant if found.flow else MAIN_TENANT, found.flow, found.trigger, error.code)
+        raise
+
+
+@dataclass(slots=True)
+class _Found:
+    """Whom a delivery is for, as far as that is known."""
+
+    flow: str = ""
+    trigger: str = ""
+
+
+async def _receive(call: Call, tenant: str, found: _Found) -> Answer:
     tools, request, names = call.tools, call.request, call.names
-    tenant = names.get("tenant", MAIN_TENANT)
-    live, plan, trigger = await _find(tools, tenant, names["flow"], names["trigger"])
+    try:
+        live, plan, trigger = await _find(tools, tenant, names["flow"], names["trigger"], found)
+    except NotFoundError:
+        refuse_size(request, tools.settings.limit_bytes)  # too large is too large, wherever it goes
+        raise
     _refuse_token(live, trigger, names.get("token"))
     if not live.enabled:
         raise FlowDisabledError
@@ -102,14 +127,16 @@ async def receive(call: Call) -> Answer:
     return await answer_of(entered, respond, tools)
 
 
-async def _find(tools: Tools, tenant: str, flow: str, name: str) -> tuple[Live, Plan, TriggerPlan]:
+async def _find(tools: Tools, tenant: str, flow: str, name: str, found: _Found) -> tuple[Live, Plan, TriggerPlan]:
     """The published flow and its trigger; raises NotFoundError with one text, whatever is missing."""
     if FLOW_NAME.fullmatch(flow) and FLOW_NAME.fullmatch(tenant):
         live = await tools.plans.live(tenant, flow)
         if live is not None:
+            found.flow = flow
             plan = await tools.plans.plan(tenant, flow, live.version)
             trigger = plan.triggers.get(name)
             if trigger is not None and trigger.uses == "webhook":
+                found.trigger = name
                 return live, plan, trigger
     raise NotFoundError(_NOT_HERE)
 

@@ -267,6 +267,15 @@ TABLE: Final[tuple[Route, ...]] = (
         ((202, "Retried"),),
     ),
     Route(
+        ("GET",),
+        f"{_V1}/refusals",
+        "refusals:list_refusals",
+        Role.VIEWER,
+        "Count the deliveries that were refused, by day, flow, trigger and reason.",
+        ((200, "Refusals"),),
+        query="Refusals",
+    ),
+    Route(
         ("GET",), f"{_V1}/nodes", "nodes:list_nodes", Role.VIEWER, "List the nodes.", ((200, "Nodes"),), query="Nodes"
     ),
     Route(("GET",), f"{_V1}/nodes/{{type}}", "nodes:show", Role.VIEWER, "Show a node.", ((200, "Node"),)),

@@ -55,6 +55,10 @@ PARAMETERS: Final[Mapping[str, Properties]] = {
         "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50, "description": "How many at most."},
         "cursor": _optional({"type": "string", "maxLength": 400}, "From the page before: go on behind it."),
     },
+    "Refusals": {
+        "flow": _optional(_FLOW_NAME, "Only of this flow."),
+        "days": {"type": "integer", "minimum": 1, "maximum": 30, "default": 7, "description": "Of so many days."},
+    },
     "Nodes": {
         "kind": _optional({"type": "string", "enum": ["action", "control", "trigger"]}, "Only of this kind."),
         "service": _optional(_TEXT, "Only of this service."),
@@ -189,6 +193,18 @@ ANSWERS: Final[Mapping[str, dict[str, Json]]] = {
     ),
     "Retried": _object(execution=_TEXT, url=_URL, retry_of=_TEXT),
     "Standing": _object(execution=_TEXT, url=_URL, status={"type": "string", "enum": _STATUSES}),
+    "Refusals": _object(
+        items=_list(_ref("Refusal")),
+        since={"type": ["string", "null"], "description": "The first day, in UTC."},
+    ),
+    "Refusal": _object(
+        day={"type": "string", "description": "In UTC: 2026-11-20."},
+        flow={"type": ["string", "null"], "description": "null: an address of no flow."},
+        trigger={"type": ["string", "null"], "description": "null: an address of no trigger."},
+        reason={"type": "string", "description": "The error's code, such as signature_wrong."},
+        count={"type": "integer", "description": "How often, as far as it was written down."},
+        last=_TIME,
+    ),
     "Received": _object(received={"type": "boolean", "const": True}),
     "Expiry": _object(expires=_EXPIRES),
     "Approval": _object(

@@ -4,7 +4,6 @@ The addresses were held against the sender's hosts before (`signing.inbound_cert
 still must not make us call out without bounds: what was fetched is kept, what failed too, and there is a limit.
 """
 
-import asyncio
 from typing import Final, NamedTuple
 
 from chalicelib.api.times import to_milliseconds
@@ -30,11 +29,13 @@ class SenderHosts:
     """Senders' own hosts, asked sparingly; one for the life of a process."""
 
     def __init__(self, http: Http, clock: Clock) -> None:
+        from asyncio import Lock  # imported late: the command line reads the tools' names, and needs no loop
+
         self._http = http
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
         self._asked: list[int] = []
-        self._lock = asyncio.Lock()
+        self._lock = Lock()
 
     async def certificate(self, url: str) -> bytes:
         """The certificate at an address.

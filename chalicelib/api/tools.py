@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from chalicelib.api.auth import Caller, Keys, Role
+from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.request import Request
 from chalicelib.api.routes import Route
 from chalicelib.api.sender_hosts import SenderHosts
@@ -50,6 +51,8 @@ class Tools:
     settings: Settings = Settings()
     sender_hosts: SenderHosts | None = None
     """Where senders' certificates are fetched; None: schemes that need one answer that they cannot verify."""
+    refusals: RefusalTally | None = None
+    """Where refused deliveries are counted; None: nowhere."""
     on_published: Callable[[Live, Plan], Awaitable[None]] = tell_nobody
     """Told whenever a flow's pointer was written, and again when the same version is published again: schedules."""
 

@@ -16,6 +16,7 @@ from chalicelib.cli import (
     flows,
     nodes,
     publishing,
+    refusals,
     running,
     serving,
     testing,
@@ -87,6 +88,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("test", testing.rehearse, HERE),
     ("doctor", doctor.doctor, HERE),
     ("publish", publishing.publish, SERVER),
+    ("refusals", refusals.refusals, SERVER),
     ("deploy", deploying.deploy, AWS),
     ("destroy", deploying.destroy, AWS),
 )

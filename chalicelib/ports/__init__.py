@@ -11,6 +11,7 @@ from chalicelib.ports.door import (
     StepDetails,
     TurnedAway,
 )
+from chalicelib.ports.refusals import DAYS_KEPT, Refusal, Refusals
 from chalicelib.ports.world import (
     Blobs,
     Clock,
@@ -39,6 +40,7 @@ __all__ = [
     "Blobs",
     "Clock",
     "Credentials",
+    "DAYS_KEPT",
     "Details",
     "Door",
     "Entered",
@@ -57,6 +59,8 @@ __all__ = [
     "Plans",
     "Queue",
     "Received",
+    "Refusal",
+    "Refusals",
     "Schedules",
     "Signal",
     "StepDetails",

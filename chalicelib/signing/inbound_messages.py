@@ -10,7 +10,7 @@ from chalicelib.signing.inbound_content import Asked, Verified
 from chalicelib.signing.inbound_headers import is_plain, present
 from chalicelib.signing.inbound_keys import secrets_of
 from chalicelib.signing.inbound_time import refuse_stale
-from chalicelib.signing.message_base import Message, has_component, name_of, signature_base
+from chalicelib.signing.message_components import Message, has_component, name_of, signature_base
 from chalicelib.signing.message_keys import is_message_signed, message_keys
 from chalicelib.signing.structured_fields import Bare, InnerList, Item, read_dictionary
 

@@ -12,9 +12,11 @@ import jsonschema
 
 from chalicelib.adapters.memory.blobs import MemoryBlobs
 from chalicelib.adapters.memory.facts import MemoryFacts
+from chalicelib.adapters.memory.refusals import MemoryRefusals
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.api.app import Api
 from chalicelib.api.auth import Caller, Role
+from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.request import Request, read_query
 from chalicelib.api.schemas import ANSWERS
 from chalicelib.api.sender_hosts import SenderHosts
@@ -230,6 +232,7 @@ class House:
         self.plans = RememberedPlans(self.versions, entries(), self.clock)
         self.told = []
         self.http = Http()
+        self.refusals = RefusalTally(MemoryRefusals(), self.clock)
         self.tools = Tools(
             door=self.door,
             plans=self.plans,
@@ -242,6 +245,7 @@ class House:
             keys=Keys(),
             settings=Settings(**{"base_url": "https://penstock.example", **settings}),
             sender_hosts=SenderHosts(self.http, self.clock),
+            refusals=self.refusals,
             on_published=self.tell,
         )
         self.api = Api(self.tools)

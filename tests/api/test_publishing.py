@@ -141,7 +141,8 @@ def test_a_name_that_no_flow_can_have_is_not_found():
     [
         ("{scheme: githup, credential: hook}", "githup"),
         ("{scheme: github, credential: hook, colour: red}", "no option 'colour'"),
-        ("{scheme: hubspot-v3, credential: hook}", "url"),
+        ("{scheme: rfc9421, credential: hook}", "algorithm"),
+        ("{scheme: hubspot-v3, credential: hook, path: /x}", "no option 'path'"),
         ('{scheme: hmac, credential: hook, template: "{timestamp}"}', "timestamp_header"),
     ],
 )

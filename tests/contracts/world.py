@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from chalicelib.adapters.memory.blobs import MemoryBlobs
 from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.adapters.memory.queue import MemoryQueue
+from chalicelib.adapters.memory.refusals import MemoryRefusals
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.engine.records import Birth, RecordKey
 from chalicelib.engine.writes import Commit
-from chalicelib.ports import Blobs, Clock, Facts, Inbox, Queue, Versions
+from chalicelib.ports import Blobs, Clock, Facts, Inbox, Queue, Refusals, Versions
 
 T = TypeVar("T")
 
@@ -59,6 +60,7 @@ class World:
     inbox: Inbox
     dead: Inbox
     blobs: Blobs
+    refusals: Refusals
     clock: Clock
     let_pass: Callable[[float], Awaitable[None]]
     has_boots: bool = True
@@ -79,7 +81,9 @@ Open = Callable[[Path], "AsyncIterator[World]"]
 async def memory(folder: Path) -> AsyncIterator[World]:
     clock = HandClock()
     queue = MemoryQueue(clock, visibility_seconds=VISIBILITY_SECONDS, most_receives=MOST_RECEIVES)
-    yield World(MemoryFacts(), MemoryVersions(), queue, queue, queue.dead, MemoryBlobs(), clock, clock.advance)
+    yield World(
+        MemoryFacts(), MemoryVersions(), queue, queue, queue.dead, MemoryBlobs(), MemoryRefusals(), clock, clock.advance
+    )
 
 
 @asynccontextmanager
@@ -89,7 +93,9 @@ async def sqlite(folder: Path) -> AsyncIterator[World]:
         folder / "store.db", clock, visibility_seconds=VISIBILITY_SECONDS, most_receives=MOST_RECEIVES
     )
     queue = store.queue
-    yield World(store.facts, store.versions, queue, queue, queue.dead, store.blobs, clock, clock.advance)
+    yield World(
+        store.facts, store.versions, queue, queue, queue.dead, store.blobs, store.refusals, clock, clock.advance
+    )
     await store.close()
 
 

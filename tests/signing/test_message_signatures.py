@@ -18,7 +18,7 @@ from chalicelib.errors import (
     UsageError,
 )
 from chalicelib.signing.inbound import Delivery, verify
-from chalicelib.signing.message_base import Message, signature_base
+from chalicelib.signing.message_components import Message, signature_base
 from chalicelib.signing.message_keys import is_message_signed, message_keys
 from chalicelib.signing.structured_fields import Word, read_dictionary, written
 

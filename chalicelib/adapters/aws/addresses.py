@@ -11,6 +11,7 @@
     a pack of any other       (the same partition)              O#<name>
     a flow's version          <tenant>#F#<flow>                 V#<hash>
     a flow's pointer          <tenant>#F#<flow>                 LIVE
+    a flow's refusals, a day   <tenant>#F#<flow>                   N#<day>
     a tenant's flows          <tenant>#FLOWS                    <flow>
 
 Groups of a wide loop are counted from 1, `g` is `1 + i // 128`: group 0 is the loop's that runs in one invocation.

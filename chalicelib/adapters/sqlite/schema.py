@@ -8,7 +8,7 @@ from pathlib import Path
 from chalicelib.adapters.sqlite.lock import FileLock
 from chalicelib.errors import SettingError, StoreError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Kept in `PRAGMA user_version`. A store of a newer version is refused; an older one is brought up to date."""
 
 _PRAGMAS = """
@@ -47,6 +47,9 @@ CREATE TABLE versions (tenant TEXT, flow TEXT, version TEXT, content ANY NOT NUL
 CREATE TABLE live (tenant TEXT, flow TEXT, version TEXT NOT NULL, enabled INTEGER NOT NULL, published INTEGER NOT NULL,
   rev INTEGER NOT NULL, tokens TEXT NOT NULL, extras TEXT, PRIMARY KEY (tenant, flow)) STRICT, WITHOUT ROWID;
 
+CREATE TABLE refusals (tenant TEXT, flow TEXT, day INTEGER, trigger_id TEXT, reason TEXT, count INTEGER NOT NULL,
+  last INTEGER NOT NULL, PRIMARY KEY (tenant, flow, day, trigger_id, reason)) STRICT, WITHOUT ROWID;
+
 CREATE TABLE messages (number INTEGER PRIMARY KEY, body ANY NOT NULL, visible_at INTEGER NOT NULL,
   count INTEGER NOT NULL) STRICT;
 CREATE TABLE dead_letters (number INTEGER PRIMARY KEY, body ANY NOT NULL, count INTEGER NOT NULL,
@@ -60,6 +63,10 @@ _UPDATES = {
 ALTER TABLE records ADD COLUMN extras TEXT;
 ALTER TABLE live ADD COLUMN extras TEXT;
 CREATE INDEX records_expiring ON records (expires) WHERE expires <> 0;
+""",
+    2: """
+CREATE TABLE refusals (tenant TEXT, flow TEXT, day INTEGER, trigger_id TEXT, reason TEXT, count INTEGER NOT NULL,
+  last INTEGER NOT NULL, PRIMARY KEY (tenant, flow, day, trigger_id, reason)) STRICT, WITHOUT ROWID;
 """,
 }
 """What brings a store of this version to the next one; rows keep what they say, and what they lack has its default."""

@@ -9,6 +9,7 @@ from chalicelib.adapters.sqlite.blobs import SqliteBlobs
 from chalicelib.adapters.sqlite.facts import SqliteFacts
 from chalicelib.adapters.sqlite.journal import Journal
 from chalicelib.adapters.sqlite.queue import SqliteQueue
+from chalicelib.adapters.sqlite.refusals import SqliteRefusals
 from chalicelib.adapters.sqlite.schema import Opened, open_store
 from chalicelib.adapters.sqlite.versions import SqliteVersions
 from chalicelib.ports import Clock
@@ -40,6 +41,7 @@ class SqliteStore:
         self.facts = SqliteFacts(self._journal, self._memory)
         self.versions = SqliteVersions(self._journal)
         self.blobs = SqliteBlobs(self._journal)
+        self.refusals = SqliteRefusals(self._journal)
         self.queue = SqliteQueue(
             self._journal, opened, clock, visibility_seconds=visibility_seconds, most_receives=most_receives
         )
