@@ -7,7 +7,6 @@ import hashlib
 import logging
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hmac import compare_digest
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -69,12 +68,12 @@ async def receive(call: Call) -> Answer:
         raise
 
 
-@dataclass(slots=True)
 class _Found:
     """Whom a delivery is for, as far as that is known."""
 
-    flow: str = ""
-    trigger: str = ""
+    def __init__(self) -> None:
+        self.flow = ""
+        self.trigger = ""
 
 
 async def _receive(call: Call, tenant: str, found: _Found) -> Answer:

@@ -178,6 +178,15 @@ def test_the_signature_is_over_the_very_bytes(front, body):
     assert front.ask("POST", "/hooks/greet/hook", as_text, **headers)[0] == 401
 
 
+def test_what_is_refused_is_counted_in_the_table(front):
+    for _ in range(2):
+        assert front.ask("POST", "/hooks/greet/picture", b"{}", **{"x-hub-signature-256": "sha256=00"})[0] == 401
+    status, _, body = front.ask_as_admin("GET", "/api/v1/refusals?flow=greet")
+    found = {(each["trigger"], each["reason"]): each["count"] for each in json.loads(body)["items"]}
+    assert status == 200
+    assert found["picture", "signature_wrong"] == 2
+
+
 def test_a_step_answers_while_the_sender_waits(front):
     status, headers, body = front.hook("/hooks/greet/picture", b"{}", "d-step", **{"content-type": "application/json"})
     assert (status, headers["x-greeting"]) == (201, ["Hello you"])

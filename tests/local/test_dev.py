@@ -72,6 +72,23 @@ def test_it_serves_open_and_signed_hooks_and_nothing_else_without_a_key(tmp_path
         assert dev.errors == ""
 
 
+def test_what_is_refused_is_counted_and_still_known_after_a_restart(tmp_path):
+    flows, store = folder(tmp_path, orders=SIGNED_HOOK)
+    command = [sys.executable, "-m", "chalicelib.cli.main", "refusals", "orders"]
+    for times in (1, 2):
+        with dev_server(flows, store, variables={"PENSTOCK_CREDENTIAL_SHOP": CREDENTIAL}) as dev:
+            for _ in range(25 // times):  # beyond what is written at once: the rest is written when it ends
+                forged = httpx.post(f"{dev.url}/hooks/orders/placed", content=b"{}", trust_env=False, timeout=30)
+                assert forged.json()["code"] == "signature_missing"
+            if times == 2:
+                variables = environment({"PENSTOCK_URL": dev.url, "PENSTOCK_KEY": dev.key})
+                said = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+                day, *rest, count, last = said.stdout.strip().split("\t")
+                assert rest == ["orders", "placed", "signature_missing"]
+                assert (int(count), last[:10]) == (25 + 12, day)
+            assert dev.stop() == 0
+
+
 def test_a_changed_file_is_published_again_and_a_broken_one_leaves_the_version_before_it(tmp_path):
     flows, store = folder(tmp_path, greet=OPEN_HOOK)
     with dev_server(flows, store) as dev:
