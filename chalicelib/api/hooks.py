@@ -30,6 +30,7 @@ from chalicelib.errors import (
     NotFoundError,
     PenstockError,
     SettingError,
+    StoreError,
     UsageError,
 )
 from chalicelib.flow.model import FLOW_NAME
@@ -62,7 +63,8 @@ async def receive(call: Call) -> Answer:
     try:
         return await _receive(call, tenant, found)
     except PenstockError as error:
-        if call.tools.refusals is not None:
+        # Where the store is in trouble nothing was refused, and it is not asked to write that down either.
+        if call.tools.refusals is not None and not isinstance(error, StoreError):
             # An address of no flow may name any tenant: all of them are counted as one.
             await call.tools.refusals.note(tenant if found.flow else MAIN_TENANT, found.flow, found.trigger, error.code)
         raise
@@ -83,17 +85,18 @@ async def _receive(call: Call, tenant: str, found: _Found) -> Answer:
     except NotFoundError:
         refuse_size(request, tools.settings.limit_bytes)  # too large is too large, wherever it goes
         raise
+    refuse_size(request, tools.settings.limit_bytes)
     _refuse_token(live, trigger, names.get("token"))
     if not live.enabled:
         raise FlowDisabledError
     methods = methods_of(trigger.parameters)
-    limit = limit_of(trigger.parameters, tools.settings.limit_bytes)
-    refuse_size(request, limit)
     asked = await _answer_unsigned(tools, tenant, trigger, request)
     if asked is not None:
         return asked
     if request.method not in methods:
         raise MethodNotAllowedError(f"This hook takes {', '.join(methods)}.", allow=[*methods, "OPTIONS"])
+    limit = limit_of(trigger.parameters, tools.settings.limit_bytes)
+    refuse_size(request, limit)
     sender = await _let_in(tools, tenant, trigger, request)
     path = request.path.rpartition("/")[0] if "token" in names else request.path
     document = await document_of(

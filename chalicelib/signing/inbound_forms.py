@@ -12,11 +12,12 @@ from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from chalicelib.errors import SignatureWrongError
 from chalicelib.signing.inbound_content import Asked, Verified, public_url
-from chalicelib.signing.inbound_headers import present, to_bytes
+from chalicelib.signing.inbound_headers import present, to_bytes, unsigned_id
 from chalicelib.signing.inbound_keys import is_signed, keys_for, secrets_of
-from chalicelib.signing.inbound_scheme import Way
+from chalicelib.signing.inbound_scheme import DeliveryId, Way
 
 _WAY: Final = Way(algorithm="hmac-sha1", encoding="base64")
+_TWILIO_ID: Final = DeliveryId("i-twilio-idempotency-token")
 _MOST_FIELDS: Final = 1000
 # Printable ASCII without a space, `%`, `&` and `=`; escapes in capitals, as RFC 3986 section 2.1 wants them written.
 _WRITTEN: Final = re.compile(rb"(?:[!-$'-<>-~]|%[0-9A-F]{2})*")
@@ -36,7 +37,7 @@ def verify_twilio(asked: Asked) -> Verified:
         text = _form_text(asked.delivery.body)
     # Twilio signs the port, or leaves it out: both are tried, as its own libraries do.
     _require(asked, "x-twilio-signature", [to_bytes(each) + text for each in _spellings(url)])
-    return Verified(None, None)
+    return Verified(unsigned_id(_TWILIO_ID, asked.delivery.headers), None)
 
 
 def verify_mandrill(asked: Asked) -> Verified:

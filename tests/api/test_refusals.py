@@ -112,6 +112,13 @@ def test_they_are_shown_by_flow_and_by_days_and_only_with_a_key(house):
         assert house.send("GET", f"/api/v1/refusals?{wrong}", role="viewer").status == 400
 
 
+def test_trouble_in_the_store_is_no_refusal_and_is_not_written_down_there(house):
+    house.refusals.store = store = Store()
+    house.door.raises = StoreError()
+    refused(house.send("POST", TARGET, BODY, headers=standard(BODY)), 503, "store")
+    assert (store.writes, house.refusals._pending) == (0, {})
+
+
 def test_a_delivery_that_is_accepted_writes_nothing_down(house):
     house.refusals.store = store = Store()
     hook = opened_hook(house)

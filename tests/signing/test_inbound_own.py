@@ -144,6 +144,13 @@ def test_twilio_is_read_with_and_without_the_usual_port():
             verify("twilio", {"url": "https://y.example/h"}, {"secret": SECRET}, delivery, now=NOW)
 
 
+def test_twilios_idempotency_token_is_an_id_that_nothing_vouches_for():
+    delivery = OWN_SENDERS["twilio, a form"].deliver(NOW)
+    named = replace(delivery, headers={**delivery.headers, "i-twilio-idempotency-token": "t-1"})
+    verified = _verify("twilio, a form", named)
+    assert (verified.delivery_id, verified.id_is_signed) == ("t-1", False)
+
+
 def test_a_url_that_nobody_knows_is_asked_for():
     delivery = replace(OWN_SENDERS["mandrill"].deliver(NOW), url="")
     with pytest.raises(UsageError, match="PENSTOCK_URL"):

@@ -202,6 +202,13 @@ def test_a_nonce_is_the_deliverys_id():
     assert (verified.delivery_id, verified.id_is_signed) == ("n-1", True)
 
 
+def test_without_a_nonce_a_message_is_the_same_as_another_only_where_all_that_was_signed_is():
+    first = _signed(f'("@method" "@query");created={STAMP}', ['"@method": POST', '"@query": ?a=1'], query="a=1")
+    second = _signed(f'("@method" "@query");created={STAMP}', ['"@method": POST', '"@query": ?a=2'], query="a=2")
+    ids = [verify("rfc9421", HMAC, OURS, each, now=NOW).delivery_id for each in (first, first, second)]
+    assert ids[0] == ids[1] != ids[2]
+
+
 def test_a_tag_or_a_keyid_that_the_flow_names_must_be_there():
     delivery = _signed(f'("@method");created={STAMP};tag="t";keyid="k"', ['"@method": POST'])
     assert verify("rfc9421", {**HMAC, "tag": "t", "keyid": "k"}, OURS, delivery, now=NOW)
