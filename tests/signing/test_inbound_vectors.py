@@ -26,7 +26,7 @@ FILE = json.loads((Path(__file__).parent.parent / "vectors" / "webhooks.json").r
 VECTORS = FILE["vectors"]
 ALGORITHMS = {"hmac-rfc", "ed25519-rfc8032"}
 # Checked in tests of their own: their inputs are no deliveries of this shape.
-ELSEWHERE = {"rfc9421", "twilio"}
+ELSEWHERE = {"adyen-standard", "rfc9421", "twilio"}
 
 
 def _delivery(vector, row: Signed):
@@ -87,8 +87,8 @@ def test_every_published_value_is_accepted_and_every_counterexample_refused(reco
         checked[vector["provider"]] += 1
     providers = len(checked) - 2
     assert checked["refused"] == 4
-    assert checked["accepted"] == 29
-    assert providers == 18
+    assert checked["accepted"] == 30
+    assert providers == 19
     record_property(
         "covered",
         f"webhooks: {len(scheme_names())} schemes; {checked['accepted'] + checked['refused']} published values of"
@@ -145,6 +145,17 @@ def test_twilios_published_values_are_accepted(record_property):
     record_property("covered", f"webhooks: {accepted} published values of Twilio checked")
 
 
+def test_adyens_published_notification_is_accepted_and_another_amount_refused():
+    (vector,) = [vector for vector in VECTORS if vector["provider"] == "adyen-standard"]
+    secret, body = {"secret": vector["input"]["secret_hex"]}, vector["input"]["body"]
+    assert vector["expected"] in body
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert verify("adyen-standard", {}, secret, Delivery("POST", "/", "", {}, body.encode()), now=now)
+    forged = body.replace("1130", "1131").encode()
+    with pytest.raises(SignatureWrongError):
+        verify("adyen-standard", {}, secret, Delivery("POST", "/", "", {}, forged), now=now)
+
+
 def test_the_values_of_rfc_9421_are_accepted():
     (vector,) = [vector for vector in VECTORS if vector["provider"] == "rfc9421"]
     given = vector["input"]
@@ -175,8 +186,8 @@ def test_each_of_the_48_schemes_is_there_and_the_documentation_says_what_proves_
     signed_here = set(SENDERS) | {sender.scheme for sender in OWN_SENDERS.values()} | {"gitlab"}
     assert {name for name, proof in found.items() if proof != "published values"} <= signed_here
     assert Counter(found.values()) == {
-        "published values": 22,
-        "own values: published ones are not carried here": 6,
+        "published values": 24,
+        "own values: published ones are not carried here": 4,
         "own values": 20,
     }
     page = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text(encoding="utf-8")
