@@ -28,7 +28,11 @@ _LEAST_BITS: Final = 2048
 _SNS_HOST: Final = r"sns\.[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?"
 _SNS_CERTIFICATE: Final = re.compile(rf"https://{_SNS_HOST}/[A-Za-z0-9_.-]{{1,120}}\.pem", re.ASCII)
 _SNS_CONFIRMATION: Final = re.compile(rf"https://{_SNS_HOST}/\?([!-~]{{1,2000}})", re.ASCII)
-_SNS_NAME: Final = re.compile(r"sns(?:\.[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?", re.ASCII)
+# sns.amazonaws.com; sns-signing.<region>... of younger regions; sns-<region>... of China and GovCloud (aws-sdk-java-v2,
+# SnsHostProvider.java).
+_SNS_NAME: Final = re.compile(
+    r"sns(?:-signing\.[a-z0-9-]{4,30}|-[a-z]{2}(?:-[a-z0-9]+){2,3})?\.amazonaws\.com(?:\.cn)?", re.ASCII
+)
 _PAYPAL_CERTIFICATE: Final = re.compile(
     r"https://api\.(?:sandbox\.)?paypal\.com/v1/notifications/certs/CERT-[A-Za-z0-9-]{1,100}", re.ASCII
 )

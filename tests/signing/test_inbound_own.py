@@ -266,7 +266,13 @@ def test_a_certificate_anywhere_but_at_paypal_is_never_fetched(url):
 
 def test_the_certificate_must_be_snss_and_good_at_the_given_moment():
     day = timedelta(days=1)
-    assert _sns(sns(), certificate=certificate("sns.cn-north-1.amazonaws.com.cn"))
+    for name in (
+        "sns-cn-north-1.amazonaws.com.cn",
+        "sns-us-gov-west-1.amazonaws.com",
+        "sns-signing.af-south-1.amazonaws.com",
+        "sns-signing.ap-southeast-5.amazonaws.com",
+    ):
+        assert _sns(sns(), certificate=certificate(name))
     elsewhere = generate_rsa_key(65537, 2048)
     weak = generate_rsa_key(65537, 1024)
     for pem, says in (
@@ -274,6 +280,8 @@ def test_the_certificate_must_be_snss_and_good_at_the_given_moment():
         (certificate("sns.amazonaws.com", begins=NOW + day, ends=NOW + 2 * day), "out of date"),
         (certificate("evil.example"), "not the sender's"),
         (certificate("xsns.amazonaws.com"), "not the sender's"),
+        (certificate("sns.amazonaws.com.evil.example"), "not the sender's"),
+        (certificate("s3.amazonaws.com"), "not the sender's"),
         (certificate("sns.amazonaws.com", key=generate_private_key(SECP256R1())), "not RSA"),
         (certificate("sns.amazonaws.com", key=weak), "2048"),
         (certificate("sns.amazonaws.com", key=elsewhere), "does not match"),

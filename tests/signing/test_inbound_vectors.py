@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.errors import SignatureWrongError
-from chalicelib.signing.inbound import Delivery, scheme_names, verify
+from chalicelib.signing.inbound import Delivery, certificate_url, scheme_names, verify
 from chalicelib.signing.inbound_keys import is_signed
 from chalicelib.signing.inbound_scheme import HeaderTime, Listed, Paired, Signed, Way, Whole
 from chalicelib.signing.inbound_table import SCHEMES
@@ -26,7 +26,7 @@ FILE = json.loads((Path(__file__).parent.parent / "vectors" / "webhooks.json").r
 VECTORS = FILE["vectors"]
 ALGORITHMS = {"hmac-rfc", "ed25519-rfc8032"}
 # Checked in tests of their own: their inputs are no deliveries of this shape.
-ELSEWHERE = {"adyen-standard", "rfc9421", "twilio"}
+ELSEWHERE = {"adyen-standard", "aws-sns", "rfc9421", "twilio"}
 
 
 def _delivery(vector, row: Signed):
@@ -156,6 +156,23 @@ def test_adyens_published_notification_is_accepted_and_another_amount_refused():
         verify("adyen-standard", {}, secret, Delivery("POST", "/", "", {}, forged), now=now)
 
 
+def test_messages_that_sns_signed_are_accepted_with_its_own_certificate_while_that_was_good():
+    vectors = [vector for vector in VECTORS if vector["provider"] == "aws-sns"]
+    assert len(vectors) == 2
+    for vector in vectors:
+        given, secret = vector["input"], {"topic": vector["input"]["topic"]}
+        delivery = Delivery("POST", "/", "", {}, given["body"].encode())
+        assert certificate_url("aws-sns", secret, delivery) == given["certificate_url"]
+        sent_at, pem = datetime(2022, 7, 28, 21, 25, tzinfo=UTC), given["certificate"].encode()
+        verified = verify("aws-sns", {}, secret, delivery, now=sent_at, certificate=pem)
+        assert verified.delivery_id in given["body"]
+        forged = replace(delivery, body=delivery.body.replace(b"Hello world", b"Hello World"))
+        with pytest.raises(SignatureWrongError, match="does not match"):
+            verify("aws-sns", {}, secret, forged, now=sent_at, certificate=pem)
+        with pytest.raises(SignatureWrongError, match="out of date"):
+            verify("aws-sns", {}, secret, delivery, now=datetime(2022, 8, 18, tzinfo=UTC), certificate=pem)
+
+
 def test_the_values_of_rfc_9421_are_accepted():
     (vector,) = [vector for vector in VECTORS if vector["provider"] == "rfc9421"]
     given = vector["input"]
@@ -186,8 +203,8 @@ def test_each_of_the_48_schemes_is_there_and_the_documentation_says_what_proves_
     signed_here = set(SENDERS) | {sender.scheme for sender in OWN_SENDERS.values()} | {"gitlab"}
     assert {name for name, proof in found.items() if proof != "published values"} <= signed_here
     assert Counter(found.values()) == {
-        "published values": 24,
-        "own values: published ones are not carried here": 4,
+        "published values": 25,
+        "own values: published ones are not carried here": 3,
         "own values": 20,
     }
     page = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text(encoding="utf-8")
