@@ -34,7 +34,7 @@ _SNS_NAME: Final = re.compile(
     r"sns(?:-signing\.[a-z0-9-]{4,30}|-[a-z]{2}(?:-[a-z0-9]+){2,3})?\.amazonaws\.com(?:\.cn)?", re.ASCII
 )
 _PAYPAL_CERTIFICATE: Final = re.compile(
-    r"https://api\.(?:sandbox\.)?paypal\.com/v1/notifications/certs/CERT-[A-Za-z0-9-]{1,100}", re.ASCII
+    r"https://api(?:-m)?\.(?:sandbox\.)?paypal\.com/v1/notifications/certs/CERT-[A-Za-z0-9-]{1,100}", re.ASCII
 )
 _PAYPAL_NAME: Final = re.compile(r"(?:[a-z0-9-]+\.){1,4}paypal\.com", re.ASCII)
 

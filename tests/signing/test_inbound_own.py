@@ -258,6 +258,10 @@ def test_a_certificate_at_sns_is_fetched_from_there():
 def test_a_certificate_anywhere_but_at_paypal_is_never_fetched(url):
     delivery = OWN_SENDERS["paypal"].deliver(NOW)
     assert certificate_url("paypal", {"webhook_id": "1"}, delivery) == PAYPAL_CERT_URL
+    for host in ("api-m.paypal.com", "api.sandbox.paypal.com", "api-m.sandbox.paypal.com"):
+        there = PAYPAL_CERT_URL.replace("api.paypal.com", host)
+        headers = {**delivery.headers, "paypal-cert-url": there}
+        assert certificate_url("paypal", {"webhook_id": "1"}, replace(delivery, headers=headers)) == there
     with pytest.raises(SignatureWrongError, match="address"):
         certificate_url(
             "paypal", {"webhook_id": "1"}, replace(delivery, headers={**delivery.headers, "paypal-cert-url": url})
