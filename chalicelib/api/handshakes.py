@@ -16,11 +16,6 @@ from chalicelib.errors import CredentialUnfitError, SignatureMissingError, Signa
 from chalicelib.flow.values import Json
 from chalicelib.signing.inbound_keys import is_shown, secrets_of
 
-UNSIGNED: Final = frozenset({"meta-whatsapp", "dropbox", "notion"})
-"""Schemes with a question that carries no signature."""
-SIGNED: Final = frozenset({"slack", "zoom", "notion", "discord", "twitch", "aws-sns"})
-"""Schemes with a question that is signed like every delivery."""
-
 _TEXT: Final = (
     ("content-type", "text/plain; charset=utf-8"),
     ("x-content-type-options", "nosniff"),

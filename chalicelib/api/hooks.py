@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 from chalicelib.api.auth import MAIN_TENANT
 from chalicelib.api.content import refuse_size
 from chalicelib.api.document import document_of
-from chalicelib.api.handshakes import SIGNED, UNSIGNED, answer_signed, answer_unsigned, unsigned_question
 from chalicelib.api.hook_answers import answer_of
 from chalicelib.api.json_body import read_json
 from chalicelib.api.request import Answer, Request
@@ -42,6 +41,10 @@ from chalicelib.signing.inbound_scheme import SharedToken
 
 _log = logging.getLogger("penstock.hooks")
 
+_ASK_UNSIGNED: Final = frozenset({"meta-whatsapp", "dropbox", "notion"})
+"""Schemes with a question that carries no signature."""
+_ASK_SIGNED: Final = frozenset({"slack", "zoom", "notion", "discord", "twitch", "aws-sns"})
+"""Schemes with a question that is signed like every delivery."""
 _NOT_HERE: Final = "There is no hook at this address. The flow's page shows the addresses of its hooks."
 
 
@@ -104,10 +107,9 @@ async def _receive(call: Call, tenant: str, found: _Found) -> Answer:
     )
     if sender.scheme == "aws-sns" and isinstance(document["body"], str):
         document["body"] = read_json(request.body)  # SNS sends its JSON as text/plain
-    if sender.scheme in SIGNED:
-        asked = await answer_signed(sender.scheme, request, document["body"], sender.secret, tools.sender_hosts)
-        if asked is not None:
-            return asked
+    asked = await _answer_signed(tools, sender, request, document["body"])
+    if asked is not None:
+        return asked
     respond = "accepted" if live.paused else trigger.respond  # queued: its result would outlast every request
     knock = Knock(
         tenant,
@@ -172,10 +174,23 @@ def limit_of(parameters: Mapping[str, Json], most: int) -> int:
 async def _answer_unsigned(tools: Tools, tenant: str, trigger: TriggerPlan, request: Request) -> Answer | None:
     """The answer to a sender's question that carries no signature; None for everything else."""
     scheme = verification_of(trigger.verify)[0] if trigger.verify is not None else ""
-    if scheme not in UNSIGNED or not unsigned_question(scheme, request):
+    if scheme not in _ASK_UNSIGNED:
+        return None
+    from chalicelib.api.handshakes import answer_unsigned, unsigned_question  # imported late: few senders ask
+
+    if not unsigned_question(scheme, request):
         return None
     with _our_fault(trigger):
         return answer_unsigned(scheme, request, await _secret(tools, tenant, trigger.verify))
+
+
+async def _answer_signed(tools: Tools, sender: _Sender, request: Request, body: Json) -> Answer | None:
+    """The answer to a verified delivery that is a sender's question; None for everything else."""
+    if sender.scheme not in _ASK_SIGNED:
+        return None
+    from chalicelib.api.handshakes import answer_signed  # imported late: few senders ask
+
+    return await answer_signed(sender.scheme, request, body, sender.secret, tools.sender_hosts)
 
 
 async def _let_in(tools: Tools, tenant: str, trigger: TriggerPlan, request: Request) -> _Sender:
