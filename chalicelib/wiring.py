@@ -13,7 +13,7 @@ from chalicelib import catalogue
 from chalicelib.adapters.clock import RandomIds, SystemClock
 from chalicelib.adapters.egress import policy_for_flows
 from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_from
-from chalicelib.adapters.expressions import HereEvaluator
+from chalicelib.adapters.expressions import ApartEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_flows
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.tap import Tap
@@ -101,6 +101,7 @@ class Embedded:
         )
         self.http: HttpClient = client_for_flows(policy)
         self.credentials = EnvironmentCredentials(settings.environment)
+        self.evaluator = ApartEvaluator()
         self.ends = Ends()
         self.background = Background(settings.concurrency)
         plans = StepByStepPlans if settings.step_by_step else RememberedPlans
@@ -113,7 +114,7 @@ class Embedded:
             blobs=store.blobs,
             http=self.http,
             credentials=self.credentials,
-            evaluator=HereEvaluator(),
+            evaluator=self.evaluator,
             plans=self.plans,
             build=catalogue.build,
             settings=Settings(boot=store.boot, base_url=settings.base_url),
@@ -230,6 +231,7 @@ class Embedded:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.background.stop()
         await self.refusals.flush(is_last=True)
+        await self.evaluator.close()
         await self.http.close()
         await self.store.close()
 

@@ -5,8 +5,8 @@ made it, and panics on any other. The scope is one plain document, never binding
 time. `{"v": (...)}` around the text tells missing (`{}`) from null.
 
 What the locks hold: a time limit, a depth, a length of lists; no `$eval`, no `$shuffle`, no clock and no randomness but
-the `Moment`'s; no infinity, NaN or function in a result. What they do not hold is memory: an expression that defines a
-function can double a structure until memory ends (`Expression.defines_function` marks those).
+the `Moment`'s; no infinity, NaN or function in a result. What they do not hold is memory, nor the time within one
+operation: `growth.may_grow` says of which expressions that matters, so that a host can evaluate those apart.
 """
 
 import json
@@ -31,7 +31,7 @@ from chalicelib.flow.paths import MISSING, Missing, walk
 from chalicelib.flow.templates import Expression
 from chalicelib.flow.values import Json
 
-__all__ = ["Moment", "answer", "answers", "compile_check", "evaluate", "own_jsonata"]
+__all__ = ["Moment", "answer", "answers", "compile_check", "evaluate", "own_jsonata", "took_too_much"]
 
 TIMEOUT_MILLISECONDS = 100
 MOST_DEPTH = 100
@@ -41,6 +41,9 @@ _OPENING = '{"v":('
 _HOST_RAISED = "host function raised "
 _NOTHING_GIVEN = _HOST_RAISED + NothingGivenError.__name__
 _OUR_ERRORS = {"ExpressionError", "ParameterError"}
+_OUT_OF_MEMORY = "MemoryError"
+_NO_MEMORY = "PyObject pointer is null"
+"""What pyo3 panics with where Python had no memory for a value."""
 
 _WORD = re.compile(r"\w+")
 _FUNCTION = re.compile(r"\$([A-Za-z]\w*)")
@@ -112,7 +115,8 @@ def evaluate(
             numbers beyond 2^53, which are text in here.
 
     Raises:
-        ExpressionError: the expression cannot be evaluated over this scope; the same on every worker.
+        ExpressionError: the expression cannot be evaluated over this scope; the same on every worker. Also where
+            memory ended (see `took_too_much`).
         WorkerMishapError: it ran into the time limit, which another worker may not.
     """
     document = (screen or Screen()).view(scope, _traits(text).words)
@@ -136,6 +140,14 @@ def answer(
         raise located from error
 
 
+def took_too_much(text: str) -> str:
+    """What is said of an expression that was ended for its use of memory or of the processor."""
+    return (
+        f"this takes more memory or computing than an expression may: `{shorten(text)}`.  ->  Make less at a time: "
+        "filter first, work in batches with `foreach`, or split it over several steps."
+    )
+
+
 def answers(
     asked: Sequence[Expression], scope: Mapping[str, Json], moment: Moment, screen: Screen | None = None
 ) -> list[Json | Missing]:
@@ -156,12 +168,16 @@ def _evaluate(text: str, document: Mapping[str, Json], moment: Moment, place: st
         return _call_jsonata(traits, document, moment, place, guarded=True)
     except (ValueError, TypeError) as error:
         message = str(error)
+    except MemoryError:
+        message = _OUT_OF_MEMORY
     except BaseException as error:  # a Rust panic is no Exception
         if type(error).__name__ != "PanicException":
             raise
-        message = None
+        message = _OUT_OF_MEMORY if _NO_MEMORY in str(error) else None
     # Raised out here, so that ours holds nothing of jsonatapy's: its message may quote data, and its traceback holds
     # the compiled expression, which may be freed on no other thread than this one.
+    if message == _OUT_OF_MEMORY:
+        raise ExpressionError(took_too_much(text))
     if message is None:
         raise ExpressionError("JSONata gave up on this expression.  ->  Split it over several steps.")
     raise _translate(message, text, document)

@@ -73,8 +73,16 @@ def partition(rows: Json, size: Json) -> list[Json]:
 
 def pick(value: Json, names: Json) -> Json:
     """The object with only the named fields; of a list, each of its objects so."""
-    wanted = _names("pick", names)
-    return _each_object("pick", value, lambda fields: {name: fields[name] for name in wanted if name in fields})
+    wanted = list(dict.fromkeys(_names("pick", names)))
+    places = {name: place for place, name in enumerate(wanted)}
+
+    def picked(fields: dict[str, Json]) -> dict[str, Json]:
+        # By whichever is fewer: names are data, and so many of them for every row would never end.
+        if len(wanted) <= len(fields):
+            return {name: fields[name] for name in wanted if name in fields}
+        return {name: fields[name] for name in sorted(fields.keys() & places.keys(), key=places.__getitem__)}
+
+    return _each_object("pick", value, picked)
 
 
 def omit(value: Json, names: Json) -> Json:

@@ -82,6 +82,7 @@ def test_the_functions_are_those_that_the_check_knows():
         ('$pick(x.one, ["b", "z"])', {"b": 2}),
         ('$pick(x.one, "a")', {"a": 1}),
         ('$pick([x.one, {"a": 9}], ["a"])', [{"a": 1}, {"a": 9}]),
+        ('$string($pick(x.one, ["z", "b", "y", "a", "b"]))', '{"b":2,"a":1}'),
         ('$pick(x.gone, ["a"])', MISSING),
         ('$omit(x.one, ["b", "z"])', {"a": 1}),
         ('$omit(x.gone, ["b"])', MISSING),

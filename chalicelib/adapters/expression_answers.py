@@ -1,0 +1,106 @@
+"""Answers questions about expressions, one after the other: the work of the helper process (`expression_process`).
+
+Each expression may take so much processor time, held by a timer whose signal ends the process also in the middle of
+native code, and whatever became of the server.
+"""
+
+import signal
+import sys
+from typing import BinaryIO
+
+from chalicelib.adapters.expression_frames import (
+    HEADER_BYTES,
+    MOST_BYTES,
+    Answer,
+    Question,
+    framed,
+    from_question,
+    length_of,
+    to_answer,
+)
+from chalicelib.errors import ExpressionError, PenstockError
+from chalicelib.flow.exactness import Screen
+from chalicelib.flow.expressions import TIMEOUT_MILLISECONDS, answer, took_too_much
+from chalicelib.flow.paths import Missing
+from chalicelib.flow.values import Json
+
+SPENT_BYTES = 256 * 1024 * 1024
+"""A helper that once held so much is replaced after its answer: what it holds is not all given back."""
+
+PROCESSOR_SECONDS = 2 * TIMEOUT_MILLISECONDS / 1000
+PROCESSOR_SECONDS_PER_MEGABYTE = 0.1
+"""For reading values in and writing them out, per 1,000,000 bytes of the question."""
+
+
+def serve(questions: BinaryIO, answers_out: BinaryIO) -> None:
+    """Answer question after question; returns where there are no more."""
+    while len(header := questions.read(HEADER_BYTES)) == HEADER_BYTES:
+        length = length_of(header)
+        content = questions.read(length)
+        if len(content) < length:
+            return
+        seconds = PROCESSOR_SECONDS + PROCESSOR_SECONDS_PER_MEGABYTE * length / 1_000_000
+        _arm(seconds)
+        question = from_question(content)
+        del content
+        reply = _encoded(question, answered(question, seconds, answers_out))
+        _arm(0)
+        send(answers_out, reply)
+
+
+def answered(question: Question, seconds: float, answers_out: BinaryIO) -> Answer:
+    """The value of each expression, or the first error; each may take so much processor time.
+
+    Of several, an empty frame says that the next one is begun: where the process ends, it is known at which.
+    """
+    values: list[Json | Missing] = []
+    screen = Screen()
+    for place, expression in enumerate(question.expressions):
+        if place:
+            send(answers_out, b"")
+        _arm(seconds)
+        try:
+            values.append(answer(expression, question.scope, question.moment, screen))
+        except PenstockError as error:
+            return Answer(error=error)
+    return Answer(tuple(values))
+
+
+def _encoded(question: Question, answer_made: Answer) -> bytes:
+    text, where = question.expressions[0].text, question.expressions[0].where
+    spent = Answer(answer_made.values, answer_made.error, is_spent=_is_spent())
+    try:
+        reply = to_answer(spent)
+    except MemoryError:
+        reply = b""
+    except RecursionError:
+        said = f"`{where}`: the result is nested too deeply.  ->  Take out of it what is needed."
+        return to_answer(Answer(error=ExpressionError(said, where=where), is_spent=_is_spent()))
+    if reply and len(reply) <= MOST_BYTES:
+        return reply
+    said = f"`{where}`: {took_too_much(text)}"
+    return to_answer(Answer(error=ExpressionError(said, where=where), is_spent=True))
+
+
+def _is_spent() -> bool:
+    try:
+        import resource
+    except ImportError:
+        return False
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most * (1 if sys.platform == "darwin" else 1024) > SPENT_BYTES
+
+
+def _arm(seconds: float) -> None:
+    """End this process after so much processor time from now; 0: not any more.
+
+    Where there is no such timer, the server's patience is all that ends it.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def send(answers_out: BinaryIO, content: bytes) -> None:
+    """Write one frame."""
+    answers_out.write(framed(content))
+    answers_out.flush()
