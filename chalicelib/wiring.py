@@ -13,7 +13,7 @@ from chalicelib import catalogue
 from chalicelib.adapters.clock import RandomIds, SystemClock
 from chalicelib.adapters.egress import policy_for_flows
 from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_from
-from chalicelib.adapters.expressions import ApartEvaluator
+from chalicelib.adapters.expressions_apart import ApartEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_flows
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.tap import Tap

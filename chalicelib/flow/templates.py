@@ -25,7 +25,8 @@ class Expression:
 
     `text` is as written, `rewritten` for JSONata over one plain scope; `path` is there when the whole is a plain path.
     `where` points to the value it stands in (`with.json.total`), `offset` to its text inside that value.
-    `defines_function` says that it may build what no limit bounds, so that a host may evaluate it apart (design 3.3).
+    `defines_function` says that it makes a function, which may build what no limit bounds (design 3.3; `growth` has the
+    other ways to do so).
     """
 
     text: str

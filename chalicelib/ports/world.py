@@ -290,7 +290,7 @@ class Credentials(Protocol):
 
 
 class Evaluator(Protocol):
-    """Evaluates expressions; a helper process can stand here."""
+    """Evaluates expressions, here or in a helper process."""
 
     async def evaluate(
         self, expressions: Sequence[Expression], scope: dict[str, Json], moment: Moment

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.adapters.expressions import ApartEvaluator, HereEvaluator
+from chalicelib.adapters.expressions import HereEvaluator
+from chalicelib.adapters.expressions_apart import ApartEvaluator
 from chalicelib.flow.expressions import compile_check
 from chalicelib.flow.mentions import analyse
 from chalicelib.flow.moment import Moment

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
@@ -11,16 +12,27 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters import expression_answers
 from chalicelib.adapters import expression_frames as frames
 from chalicelib.adapters.expression_helper import Helper, TookTooMuchError
-from chalicelib.adapters.expressions import MOST_HELPERS, ApartEvaluator, HereEvaluator
+from chalicelib.adapters.expression_process import MEMORY_BYTES
+from chalicelib.adapters.expressions import HereEvaluator
+from chalicelib.adapters.expressions_apart import (
+    MOST_HELPERS,
+    PATIENCE_SECONDS,
+    PATIENCE_SECONDS_PER_MEGABYTE,
+    ApartEvaluator,
+)
 from chalicelib.errors import ExpressionError, PenstockError, WorkerMishapError
+from chalicelib.flow import growth
+from chalicelib.flow.expressions import MOST_DEPTH, MOST_ROWS, TIMEOUT_MILLISECONDS, took_too_much
 from chalicelib.flow.paths import MISSING, Missing
 from chalicelib.flow.targets import UNTYPED
 from chalicelib.flow.templates import Expression, compile_template, expressions
 from chalicelib.flow.values import Json
 from tests.flow.test_expressions import MOMENT, NAMES
 
+ROOT = Path(__file__).parents[2]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone honours RLIMIT_AS and has /proc")
 MAPPED = "$map([1..3], function($n) { $n + inputs.one })"
 DOUBLED = '$reduce([1..40], function($a, $n) {{"a": $a, "b": $a}}, "x")'
@@ -387,3 +399,51 @@ def test_a_limit_is_told_with_the_place_of_the_expression_that_met_it():
         assert not helper.is_alive
 
     asyncio.run(whole())
+
+
+@pytest.mark.parametrize("command", [["check"], ["plan"], ["fmt", "--check"], ["test"], ["--help"]], ids=" ".join)
+def test_no_command_but_those_that_run_flows_starts_a_process(command: list[str], tmp_path: Path):
+    """Nor does an import: told by Python's audit, in a process of its own."""
+    flow = f'flow: f\nsteps:\n  a:\n    uses: set\n    with: {{v: "${{ [{MAPPED.replace("inputs.one", "1")}] }}"}}\n'
+    case = "flow: f\ncases:\n  adds:\n    inputs: {}\n    expect: {ran: [a]}\n"
+    (tmp_path / "f.yaml").write_text(flow)
+    (tmp_path / "f.test.yaml").write_text(case)
+    story = (
+        "import sys\n"
+        "seen = []\n"
+        "names = ('subprocess.Popen', 'os.fork', 'os.forkpty', 'os.posix_spawn', 'os.exec', 'os.spawn', 'os.system')\n"
+        "sys.addaudithook(lambda event, about: seen.append(event) if event in names else None)\n"
+        "import chalicelib.wiring, chalicelib.wiring_aws, chalicelib.adapters.expressions_apart\n"
+        "import chalicelib.adapters.expression_answers, chalicelib.adapters.expression_process\n"
+        "from chalicelib.cli.main import main\n"
+        "sys.argv[0] = 'penstock'\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    print('ended', end.code)\n"
+        "print('processes', seen)\n"
+    )
+    path = [] if command == ["--help"] else [str(tmp_path)] if command == ["test"] else [str(tmp_path / "f.yaml")]
+    done = subprocess.run(
+        [sys.executable, "-c", story, *command, *path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "processes []" in done.stdout, done.stdout + done.stderr
+    assert "ended 2" not in done.stdout, done.stdout + done.stderr
+
+
+def test_the_page_says_the_limits_that_there_are():
+    page = (ROOT / "docs" / "expressions.md").read_text(encoding="utf-8")
+    assert f"{expression_answers.PROCESSOR_SECONDS * 1000:.0f} ms of processor time" in page
+    assert f"{expression_answers.PROCESSOR_SECONDS_PER_MEGABYTE * 1000:.0f} ms for each megabyte" in page
+    assert f"{MEMORY_BYTES >> 20} MB of address space" in page
+    assert f"{frames.MOST_BYTES // 1_000_000} MB of the data" in page
+    assert f"within {PATIENCE_SECONDS:.0f} s (and {PATIENCE_SECONDS_PER_MEGABYTE:.0f} s for each megabyte)" in page
+    assert f"more than {growth.MOST_COPIES} names, more than {growth.LONGEST:,} characters" in page
+    assert f"{TIMEOUT_MILLISECONDS} ms for one expression" in page
+    assert f"calls {MOST_DEPTH} deep, lists of {MOST_ROWS:,} rows" in page
+    assert took_too_much("x").partition(":")[0] in page

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib import catalogue
-from chalicelib.adapters.expressions import ApartEvaluator
+from chalicelib.adapters.expressions_apart import ApartEvaluator
 from chalicelib.errors import FlowTextError, PenstockError
 from chalicelib.flow.check import check
 from chalicelib.flow.mentions import analyse
