@@ -72,11 +72,10 @@ class ApartEvaluator:
     async def _ask(
         self, expressions: Sequence[Expression], scope: dict[str, Json], moment: Moment
     ) -> Sequence[Json | Missing]:
-        content = to_question(expressions, scope, moment)
-        megabytes = len(content) / 1_000_000
-        patience = self._patience_seconds * len(expressions) + PATIENCE_SECONDS_PER_MEGABYTE * megabytes
         try:
-            answer = await self._answer(content, patience, len(expressions))
+            async with self._free:
+                # Made in here, so that no more questions lie in memory than are asked.
+                answer = await self._answer(to_question(expressions, scope, moment), len(expressions))
         except TookTooMuchError as error:
             guilty = expressions[min(error.place, len(expressions) - 1)]
             said = f"`{guilty.where}`: {took_too_much(guilty.text)}"
@@ -85,22 +84,22 @@ class ApartEvaluator:
             raise answer.error
         return answer.values
 
-    async def _answer(self, content: bytes, patience_seconds: float, count: int) -> Answer:
-        async with self._free:
-            helper = await self._helper()
-            try:
-                answer = from_answer(await helper.ask(content, patience_seconds), count)
-            except (TookTooMuchError, WorkerMishapError):
-                await self._drop(helper)
-                raise
-            except ValueError as error:
-                await self._drop(helper)
-                raise WorkerMishapError("the process that evaluates expressions gave an answer that is none") from error
-            if answer.is_spent:
-                await self._drop(helper)
-            else:
-                self._idle.append(helper)
-            return answer
+    async def _answer(self, content: bytes, count: int) -> Answer:
+        patience = self._patience_seconds * count + PATIENCE_SECONDS_PER_MEGABYTE * len(content) / 1_000_000
+        helper = await self._helper()
+        try:
+            answer = from_answer(await helper.ask(content, patience), count)
+        except (TookTooMuchError, WorkerMishapError):
+            await self._drop(helper)
+            raise
+        except ValueError as error:
+            await self._drop(helper)
+            raise WorkerMishapError("the process that evaluates expressions gave an answer that is none") from error
+        if answer.is_spent:
+            await self._drop(helper)
+        else:
+            self._idle.append(helper)
+        return answer
 
     async def _helper(self) -> Helper:
         """A helper that listens: one that is idle, or a new one."""

@@ -229,6 +229,8 @@ def _translate(message: str, text: str, document: Mapping[str, Json]) -> Express
         name, _, detail = message.removeprefix(_HOST_RAISED).partition(": ")
         if name in _OUR_ERRORS:
             return ExpressionError(detail)
+        if name == _OUT_OF_MEMORY:
+            return ExpressionError(took_too_much(text))
         message = detail if name == "ValueError" else f"{name}: {detail}"
     what, do = complaint(message, text, document)
     return ExpressionError(f"{what}  ->  {do}" if do else what)

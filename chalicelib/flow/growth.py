@@ -30,7 +30,7 @@ _SIMPLE = frozenset({
     "lookup", "lowercase", "max", "merge", "millis", "min", "not", "number", "parseInteger", "power", "random",
     "reverse", "round", "spread", "sqrt", "substring", "substringAfter", "substringBefore", "sum", "trim", "type",
     "uppercase", "zip",
-    "between", "cents", "date", "day", "default", "empty", "fixed", "hash", "list", "minus", "omit", "parse",
+    "between", "cents", "day", "default", "empty", "fixed", "hash", "list", "minus", "omit", "parse",
     "partition", "pick", "plus", "slug", "start_of", "time", "truncate", "uuid",
 })  # fmt: skip
 """Functions whose answer is no larger than what they are given, or of a bounded size; each linear in it."""
@@ -42,7 +42,10 @@ _WIDENING = frozenset({"base64encode", "encodeUrl", "encodeUrlComponent", "html"
 """Functions of one argument whose answer may be several times as wide; a second one makes `$string` indent."""
 
 _JOINING = frozenset({"join", "joined"})
-"""Functions that repeat their second argument for every row: bounded where that is written out."""
+"""Functions that repeat their second argument for every row."""
+
+_BY_A_TEXT = _JOINING | {"date"}
+"""Functions that are bounded where every argument behind the first is a text written out: separators, patterns."""
 
 _GROWING_OPERATORS = frozenset({":=", "..", "~>", "@", "#", "|", "**"})
 """Bindings, ranges, functions applied to values, joins, transforms, and what reaches everything."""
@@ -62,13 +65,13 @@ class _Bracket:
     is_map: bool
     function: str = ""
     commas: int = 0
-    kinds_behind: int = 0
+    tokens_behind: int = 0
     is_written_out: bool = True
 
     def note(self, token: Token) -> None:
         """Note what stands directly in it, behind its first comma."""
         if self.commas:
-            self.kinds_behind += 1
+            self.tokens_behind += 1
             self.is_written_out = self.is_written_out and token.kind == "string"
 
 
@@ -155,7 +158,8 @@ class _Reading:
         given = bracket.commas + 1
         if given > 1 and (bracket.function in _SIMPLE_WITH_ONE or bracket.function in _WIDENING):
             raise _GrowsError
-        if bracket.function in _JOINING and given > 1 and not (bracket.is_written_out and bracket.kinds_behind == 1):
+        is_written_out = bracket.is_written_out and bracket.tokens_behind == bracket.commas
+        if bracket.function in _BY_A_TEXT and not is_written_out:
             raise _GrowsError
 
     def _variable(self, token: Token) -> None:
@@ -173,7 +177,7 @@ class _Reading:
         """A function's name, taken for a call; `_no_function` sees that a bracket follows."""
         if name in _WIDENING or name in _JOINING:
             self._widenings += 1
-        elif name not in _SIMPLE and name not in _SIMPLE_WITH_ONE:
+        elif name not in _SIMPLE and name not in _SIMPLE_WITH_ONE and name not in _BY_A_TEXT:
             raise _GrowsError
         if self._widenings > MOST_WIDENINGS:
             raise _GrowsError

@@ -18,6 +18,7 @@ from chalicelib.flow.moment import Moment
 from chalicelib.flow.scanner import Hole, NotClosed, scan
 from chalicelib.flow.templates import Expression
 from chalicelib.flow.values import Json
+from chalicelib.ports import Evaluator
 from tests.adapters.test_expression_helper import outcome
 from tests.flow import test_expressions, test_functions, test_mentions_engine
 
@@ -67,6 +68,15 @@ def corpus() -> tuple[Expression, ...]:
     return tuple(found)
 
 
+async def settled(evaluator: Evaluator, asked: list[Expression], scope: dict[str, Json]) -> tuple[str, str]:
+    """Its outcome; asked again where this machine was too busy for the 100 ms, as a worker does."""
+    for _ in range(5):
+        found = await outcome(evaluator.evaluate(asked, scope, MOMENT))
+        if found[0] != "WorkerMishapError":
+            break
+    return found
+
+
 @pytest.mark.parametrize("name", SCOPES)
 def test_both_evaluators_agree_on_every_expression_of_the_repository(name: str, record_property):
     async def whole() -> dict[str, int]:
@@ -74,8 +84,8 @@ def test_both_evaluators_agree_on_every_expression_of_the_repository(name: str, 
         try:
             for place, expression in enumerate(corpus()):
                 asked = [replace(expression, offset=place)]
-                expected = await outcome(here.evaluate(asked, SCOPES[name], MOMENT))
-                assert await outcome(apart.evaluate(asked, SCOPES[name], MOMENT)) == expected, expression.text
+                expected = await settled(here, asked, SCOPES[name])
+                assert await settled(apart, asked, SCOPES[name]) == expected, expression.text
                 kinds[expected[0]] = kinds.get(expected[0], 0) + 1
         finally:
             await apart.close()

@@ -158,6 +158,26 @@ def test_what_takes_too_much_memory_ends_as_the_same_error():
     story(play)
 
 
+@LINUX
+@pytest.mark.parametrize(
+    "text", ["$reduce([1..22], function($a, $n) {{'a': $a, 'b': $a}}, {})", "$lines([1..9].($inputs.long))"]
+)
+def test_where_the_process_itself_evaluates_its_lack_of_memory_is_the_same_error(text: str):
+    """As in an invocation: a process with little memory, and no helper."""
+    story = (
+        "import asyncio, resource\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20))\n"
+        "from tests.adapters.test_expression_helper import MOMENT, HereEvaluator, compiled, outcome\n"
+        f"asked = compiled({text!r})\n"
+        "print(asyncio.run(outcome(HereEvaluator().evaluate(asked, {'inputs': {'long': 'x' * 20_000_000}}, MOMENT))))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", story], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "ExpressionError" in done.stdout, done.stderr
+    assert "takes more memory or computing than an expression may" in done.stdout
+
+
 def test_an_endless_loop_ends_as_the_mishap_it_is_in_any_process():
     async def play(evaluator: ApartEvaluator, counted: Counted) -> None:
         asked = compiled(ENDLESS)
