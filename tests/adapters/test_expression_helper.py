@@ -267,6 +267,32 @@ def test_a_helper_ends_where_its_input_does():
     asyncio.run(whole())
 
 
+def test_a_server_that_holds_much_itself_keeps_its_helper():
+    """What a process held before it became another counts in `ru_maxrss` of that one too (getrusage(2))."""
+
+    async def play(evaluator: ApartEvaluator, counted: Counted) -> None:
+        held = b"x" * (expression_answers.SPENT_BYTES + 2**24)
+        for _ in range(3):
+            assert await evaluator.evaluate(compiled(MAPPED), ONE, MOMENT) == [[2, 3, 4]]
+        assert len(counted.started) == 1
+        assert held
+
+    story(play)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there nobody can tell")
+def test_a_helper_that_has_grown_is_replaced_after_its_answer():
+    async def play(evaluator: ApartEvaluator, counted: Counted) -> None:
+        scope: dict[str, Json] = {"inputs": {"rows": {str(n): [{"a": 0.5} for _ in range(90_000)] for n in range(10)}}}
+        asked = compiled("$exists(inputs.rows) and $count([1..2]) = 2")
+        assert await evaluator.evaluate(asked, scope, MOMENT) == [True]
+        assert not counted.started[0].is_alive
+        assert await evaluator.evaluate(compiled(MAPPED), ONE, MOMENT) == [[2, 3, 4]]
+        assert len(counted.started) == 2
+
+    story(play)
+
+
 @LINUX
 def test_nothing_of_the_environment_reaches_a_helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("PENSTOCK_CREDENTIAL_SHOP", "canary-4711")
