@@ -49,7 +49,15 @@ def is_there(process: int) -> bool:
 
 
 def is_running(process: int) -> bool:
-    return "State:\tR" in Path(f"/proc/{process}/status").read_text()
+    """Whether it is at work, or was, and has ended since."""
+    return not is_there(process) or "State:\tR" in status_of(process)
+
+
+def status_of(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return "State:\tR"
 
 
 def test_a_helper_is_started_when_it_is_needed_and_replaced_when_it_died(tmp_path):
@@ -102,3 +110,16 @@ def test_a_helper_ends_with_a_server_that_is_killed_also_in_the_middle_of_its_wo
 
 def test_the_signals_that_a_helper_gives_itself_are_known_here():
     assert {signal.SIGPROF, signal.SIGABRT, signal.SIGSEGV} <= _OWN_FAULT
+
+
+def test_a_server_that_is_told_to_stop_ends_its_helpers_at_work_too(tmp_path):
+    with dev_server(*folder(tmp_path)) as dev, ThreadPoolExecutor(4) as threads:
+        assert knock(dev, "mapped").json() == [2, 4, 6]
+        (helper,) = helpers(dev)
+        asked = [threads.submit(knock, dev, "doubled") for _ in range(4)]
+        until(lambda: is_running(helper), lambda: "the helper at work")
+        assert dev.stop() == 0
+        assert all(each.exception() or each.result().status_code in (202, 500, 503) for each in asked)
+        until(lambda: not is_there(helper), lambda: "the end of the helper")
+        assert "Traceback" not in dev.errors
+        assert "Warning" not in dev.errors
