@@ -37,6 +37,8 @@ class People:
         """Answers that were accepted, by execution, step and turns."""
         self.redrives = 0
         self.asked_for: set[str] = set()
+        self.resuming: Counter[str] = Counter()
+        """Executions that somebody is about to resume."""
         self.cancelled: set[str] = set()
         """Executions whose cancel has returned."""
         self.tries: Counter[tuple[str, str, tuple[int, ...], int]] = Counter()
@@ -98,7 +100,8 @@ class People:
 
         def done(_: Any) -> None:
             found = watch.head(execution)
-            if found is not None and found.status is Status.PAUSED:
+            # Where somebody else has begun to resume it meanwhile, nothing is promised.
+            if found is not None and found.status is Status.PAUSED and not self.resuming[execution]:
                 watch.stopped[execution] = epoch
             self.at(self.rng.choice((100, 5_000, 20 * MINUTE)), lambda: self.resume(execution))
 
@@ -108,11 +111,13 @@ class People:
         watch = self.schedule.world.watch
         if execution not in self.cancelled:
             watch.stopped.pop(execution, None)
-        self.act(
-            "resume",
-            lambda door: door.resume("main", execution),
-            over=lambda: self.asked_for.discard(execution),
-        )
+        self.resuming[execution] += 1
+
+        def over() -> None:
+            self.asked_for.discard(execution)
+            self.resuming[execution] -= 1
+
+        self.act("resume", lambda door: door.resume("main", execution), over=over)
 
     def redrive(self, image: Image) -> None:
         execution, rng = image.key.execution, self.rng
