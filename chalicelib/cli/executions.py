@@ -44,6 +44,8 @@ def list_executions(
         for each in page["items"]
     ]
     say_table(("id", "flow", "status", "trigger", "started", "ended"), rows)
+    if not rows:
+        note("There is none.")
     if page["cursor"]:
         note(f"There are more: --cursor {page['cursor']}")
 

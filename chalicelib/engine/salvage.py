@@ -64,7 +64,7 @@ def salvage(commit: Commit, image: Image) -> Salvage:
         else:
             refused.add(name)
     dropped = adopted | refused
-    has_moved = commit.seen_rev not in {None, image.rev} or _was_to_create_an_end(commit)
+    has_moved = commit.seen_rev not in {None, image.rev} or _is_judged_without_record(commit)
     is_kept = claims and not dropped and not has_moved and image.epoch == commit.epoch
     finish = commit.finish if is_kept else None
     has_lost = _lost_a_failure(commit, dropped) or image.status.is_terminal
@@ -86,7 +86,7 @@ def salvage(commit: Commit, image: Image) -> Salvage:
     return Salvage(_repacked(rest, image), frozenset(adopted), frozenset(refused), frozenset(recorded))
 
 
-def _was_to_create_an_end(commit: Commit) -> bool:
+def _is_judged_without_record(commit: Commit) -> bool:
     """Whether the end was judged where there was no record: who made one meanwhile may have claimed something."""
     is_success = commit.birth is not None and commit.finish is not None and commit.finish.status is Status.SUCCEEDED
     return (commit.creates or commit.birth is not None) and not is_success

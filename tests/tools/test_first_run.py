@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from chalicelib.adapters.sqlite.lock import FileLock
 from tests.dev_server import environment
+from tools import first_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,8 +35,6 @@ def test_the_first_run_posts_a_signed_order_shows_what_became_of_it_and_ends(tmp
 
 
 def test_the_first_run_says_so_where_another_server_has_the_store(tmp_path):
-    from chalicelib.adapters.sqlite.lock import FileLock
-
     store = tmp_path / "penstock" / "store.db"
     store.parent.mkdir()
     lock = FileLock(store)
@@ -54,3 +54,11 @@ def test_the_first_run_says_so_where_another_server_has_the_store(tmp_path):
     assert done.returncode == 2
     assert "is in use by process" in done.stderr
     assert "POST" not in done.stdout
+
+
+def test_a_server_that_does_not_answer_in_time_is_said_and_stopped(tmp_path, capfd):
+    store = tmp_path / "penstock" / "store.db"
+    assert first_run.main(store, up_within=0.0) == 1
+    assert "did not answer at http://127.0.0.1:" in capfd.readouterr().err
+    store.parent.mkdir(exist_ok=True)
+    FileLock(store).release()  # nobody holds it any more
