@@ -193,8 +193,9 @@ class Embedded:
 
     async def _forget(self) -> None:
         """Remove what has been kept for as long as its flow says, a few at a time, so that nobody waits for it."""
-        while await self.store.facts.forget(int(self.clock.now().timestamp()), MOST_FORGOTTEN) == MOST_FORGOTTEN:
-            await self.clock.sleep(BREATH_SECONDS)
+        for store in (self.store.facts, self.store.documents):
+            while await store.forget(int(self.clock.now().timestamp()), MOST_FORGOTTEN) == MOST_FORGOTTEN:
+                await self.clock.sleep(BREATH_SECONDS)
         await self.clock.sleep(FORGET_SECONDS)
 
     async def _bury(self) -> None:

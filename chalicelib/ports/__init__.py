@@ -1,5 +1,6 @@
 """What we need from the world, and from one another, as Protocols. Adapters fulfil them; tests pass fakes."""
 
+from chalicelib.ports.documents import Document, Documents
 from chalicelib.ports.door import (
     Asked,
     Details,
@@ -42,6 +43,8 @@ __all__ = [
     "Credentials",
     "DAYS_KEPT",
     "Details",
+    "Document",
+    "Documents",
     "Door",
     "Entered",
     "Evaluator",

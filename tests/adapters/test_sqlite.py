@@ -296,7 +296,7 @@ def test_a_store_of_the_first_schema_goes_on_where_it_was(tmp_path: Path) -> Non
             'SELECT m.name, p.name, p.type, p."notnull", p.dflt_value FROM sqlite_master m, pragma_table_info(m.name) p'
         )
         assert set(db.execute(columns)) == set(new.execute(columns))
-        assert db.execute("PRAGMA user_version").fetchone() == new.execute("PRAGMA user_version").fetchone() == (3,)
+        assert db.execute("PRAGMA user_version").fetchone() == new.execute("PRAGMA user_version").fetchone() == (4,)
     db.close()
     new.close()
 

@@ -217,3 +217,16 @@ def test_what_has_ended_is_not_kept_in_memory_nor_are_its_loops(tmp_path: Path) 
         assert set(image.facts) == {"f0", "f1"}
 
     with_store(tmp_path, story)
+
+
+def test_documents_that_have_expired_are_removed_a_few_at_a_time(tmp_path: Path) -> None:
+    async def story(store: SqliteStore) -> None:
+        for name, expires in (("a", SECOND - 2), ("b", SECOND - 1), ("c", SECOND), ("d", SECOND + 1), ("e", 0)):
+            await store.documents.put("main", "k", name, {}, seen=None, expires=expires)
+        assert await store.documents.forget(SECOND, 2) == 2
+        assert [each.key for each in await store.documents.page("main", "k")] == ["c", "d", "e"]
+        assert await store.documents.forget(SECOND, 2) == 1
+        assert await store.documents.forget(SECOND, 2) == 0
+        assert [each.key for each in await store.documents.page("main", "k")] == ["d", "e"]
+
+    with_store(tmp_path, story)

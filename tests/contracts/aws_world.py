@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chalicelib.adapters.aws.directory import enter_flow
+from chalicelib.adapters.aws.documents import AwsDocuments
 from chalicelib.adapters.aws.refusals import AwsRefusals
 from chalicelib.adapters.aws.table import Table
 from tests.aws_place import place
@@ -30,6 +31,7 @@ async def aws_world(url: str, dynamodb_url: str | None = None) -> AsyncIterator[
             here.dead,
             here.blobs,
             AwsRefusals(here.aws, here.table),
+            AwsDocuments(here.aws, here.table, clock),
             clock,
             asyncio.sleep,
             has_boots=False,

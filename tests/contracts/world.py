@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chalicelib.adapters.memory.blobs import MemoryBlobs
+from chalicelib.adapters.memory.documents import MemoryDocuments
 from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.adapters.memory.queue import MemoryQueue
 from chalicelib.adapters.memory.refusals import MemoryRefusals
@@ -16,7 +17,7 @@ from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.engine.records import Birth, RecordKey
 from chalicelib.engine.writes import Commit
-from chalicelib.ports import Blobs, Clock, Facts, Inbox, Queue, Refusals, Versions
+from chalicelib.ports import Blobs, Clock, Documents, Facts, Inbox, Queue, Refusals, Versions
 
 T = TypeVar("T")
 
@@ -61,6 +62,7 @@ class World:
     dead: Inbox
     blobs: Blobs
     refusals: Refusals
+    documents: Documents
     clock: Clock
     let_pass: Callable[[float], Awaitable[None]]
     has_boots: bool = True
@@ -82,7 +84,16 @@ async def memory(folder: Path) -> AsyncIterator[World]:
     clock = HandClock()
     queue = MemoryQueue(clock, visibility_seconds=VISIBILITY_SECONDS, most_receives=MOST_RECEIVES)
     yield World(
-        MemoryFacts(), MemoryVersions(), queue, queue, queue.dead, MemoryBlobs(), MemoryRefusals(), clock, clock.advance
+        MemoryFacts(),
+        MemoryVersions(),
+        queue,
+        queue,
+        queue.dead,
+        MemoryBlobs(),
+        MemoryRefusals(),
+        MemoryDocuments(),
+        clock,
+        clock.advance,
     )
 
 
@@ -94,7 +105,16 @@ async def sqlite(folder: Path) -> AsyncIterator[World]:
     )
     queue = store.queue
     yield World(
-        store.facts, store.versions, queue, queue, queue.dead, store.blobs, store.refusals, clock, clock.advance
+        store.facts,
+        store.versions,
+        queue,
+        queue,
+        queue.dead,
+        store.blobs,
+        store.refusals,
+        store.documents,
+        clock,
+        clock.advance,
     )
     await store.close()
 

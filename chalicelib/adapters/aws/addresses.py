@@ -11,8 +11,9 @@
     a pack of any other       (the same partition)              O#<name>
     a flow's version          <tenant>#F#<flow>                 V#<hash>
     a flow's pointer          <tenant>#F#<flow>                 LIVE
-    a flow's refusals, a day   <tenant>#F#<flow>                   N#<day>
+    a flow's refusals, a day  <tenant>#F#<flow>                 N#<day>
     a tenant's flows          <tenant>#FLOWS                    <flow>
+    a document                <tenant>#D#<kind>                 <key>
 
 Groups of a wide loop are counted from 1, `g` is `1 + i // 128`: group 0 is the loop's that runs in one invocation.
 Index `due`: `gp` is one of a few partitions, `gs` the moment of the next check. Index `list`: `lp` is
@@ -141,3 +142,8 @@ def flow_partition(tenant: str, flow: str) -> str:
 def flows_partition(tenant: str) -> str:
     """Where a tenant's flows are listed."""
     return f"{tenant}#FLOWS"
+
+
+def documents_partition(tenant: str, kind: str) -> str:
+    """Where a tenant's documents of a kind lie."""
+    return f"{tenant}#D#{kind}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from chalicelib.adapters.sqlite.lock import FileLock
 from chalicelib.errors import SettingError, StoreError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Kept in `PRAGMA user_version`. A store of a newer version is refused; an older one is brought up to date."""
 
 _PRAGMAS = """
@@ -50,6 +50,10 @@ CREATE TABLE live (tenant TEXT, flow TEXT, version TEXT NOT NULL, enabled INTEGE
 CREATE TABLE refusals (tenant TEXT, flow TEXT, day INTEGER, trigger_id TEXT, reason TEXT, count INTEGER NOT NULL,
   last INTEGER NOT NULL, PRIMARY KEY (tenant, flow, day, trigger_id, reason)) STRICT, WITHOUT ROWID;
 
+CREATE TABLE documents (tenant TEXT, kind TEXT, key TEXT, rev TEXT NOT NULL, content TEXT NOT NULL,
+  expires INTEGER NOT NULL, PRIMARY KEY (tenant, kind, key)) STRICT, WITHOUT ROWID;
+CREATE INDEX documents_expiring ON documents (expires) WHERE expires <> 0;
+
 CREATE TABLE messages (number INTEGER PRIMARY KEY, body ANY NOT NULL, visible_at INTEGER NOT NULL,
   count INTEGER NOT NULL) STRICT;
 CREATE TABLE dead_letters (number INTEGER PRIMARY KEY, body ANY NOT NULL, count INTEGER NOT NULL,
@@ -67,6 +71,11 @@ CREATE INDEX records_expiring ON records (expires) WHERE expires <> 0;
     2: """
 CREATE TABLE refusals (tenant TEXT, flow TEXT, day INTEGER, trigger_id TEXT, reason TEXT, count INTEGER NOT NULL,
   last INTEGER NOT NULL, PRIMARY KEY (tenant, flow, day, trigger_id, reason)) STRICT, WITHOUT ROWID;
+""",
+    3: """
+CREATE TABLE documents (tenant TEXT, kind TEXT, key TEXT, rev TEXT NOT NULL, content TEXT NOT NULL,
+  expires INTEGER NOT NULL, PRIMARY KEY (tenant, kind, key)) STRICT, WITHOUT ROWID;
+CREATE INDEX documents_expiring ON documents (expires) WHERE expires <> 0;
 """,
 }
 """What brings a store of this version to the next one; rows keep what they say, and what they lack has its default."""

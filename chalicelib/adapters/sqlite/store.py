@@ -6,6 +6,7 @@ from pathlib import Path
 from chalicelib.adapters.due_list import DEFAULT_MOST_RECEIVES, DEFAULT_VISIBILITY_SECONDS
 from chalicelib.adapters.sqlite.batch import Memory, SqliteBatch
 from chalicelib.adapters.sqlite.blobs import SqliteBlobs
+from chalicelib.adapters.sqlite.documents import SqliteDocuments
 from chalicelib.adapters.sqlite.facts import SqliteFacts
 from chalicelib.adapters.sqlite.journal import Journal
 from chalicelib.adapters.sqlite.queue import SqliteQueue
@@ -42,6 +43,7 @@ class SqliteStore:
         self.versions = SqliteVersions(self._journal)
         self.blobs = SqliteBlobs(self._journal)
         self.refusals = SqliteRefusals(self._journal)
+        self.documents = SqliteDocuments(self._journal)
         self.queue = SqliteQueue(
             self._journal, opened, clock, visibility_seconds=visibility_seconds, most_receives=most_receives
         )
