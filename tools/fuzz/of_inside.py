@@ -218,5 +218,5 @@ def parsers() -> tuple[Parser, ...]:
         Parser("key_hashes", "api.auth.hashes_from, AdminKeys", lambda: corpus.as_bytes("a" * 64, f"{'0' * 64},{'1' * 64}"), _key_hashes,
                (SettingError,), 1500, words=(b",", b"a" * 64), most_bytes=5_000),
         Parser("expression_frame", "adapters.expression_frames.from_answer", lambda: corpus.as_json(*answers), _frame,
-               (ValueError,), 400, "json"),
+               (ValueError,), 300, "json"),
     )

@@ -83,12 +83,12 @@ def _outcome(node: Any, given: dict[str, Any]) -> object:
     return answer
 
 
-def _text_node(node_type: str, **options: Any) -> Callable[[], Take]:
+def _text_node(node_type: str, field: str = "text", **options: Any) -> Callable[[], Take]:
     """A node that reads a text, with these options besides."""
 
     def opened() -> Take:
         node: Any = import_module("chalicelib.catalogue").find(node_type)
-        return lambda content: _outcome(node, {"text": text_of(content), **options})
+        return lambda content: _outcome(node, {field: text_of(content), **options})
 
     return opened
 
@@ -109,16 +109,16 @@ def parsers() -> tuple[Parser, ...]:
     xml_texts = corpus.as_bytes('<?xml version="1.0"?><a x="1"><b>t</b><b/><!-- c --><![CDATA[<]]></a>', '<r xmlns="u" xmlns:p="v"><p:i>&amp;</p:i></r>')
     yaml_texts = [*corpus.flow_texts()[:4], *corpus.as_bytes("a: [1, {b: c}]\nd: |\n  x\n", "- 1\n- 'x'\n- null\n")]
     return (
-        Parser("parameters", "catalogue.build: every node's parameters", _examples(), _built, (PenstockError,), 300, "json"),
-        Parser("pure_node", "catalogue.find(...).run: every node without a service", _examples(_PURE), _run, (PenstockError,), 200, "json", seconds=3.0),
-        Parser("csv", "nodes.csv.parse", lambda: csv_texts, _text_node("csv.parse", delimiter="auto", types="detect", ragged="fill"), share=200,
+        Parser("parameters", "catalogue.build: every node's parameters", _examples(), _built, (PenstockError,), 500, "json"),
+        Parser("pure_node", "catalogue.find(...).run: every node without a service", _examples(_PURE), _run, (PenstockError,), 400, "json", seconds=3.0),
+        Parser("csv", "nodes.csv.parse", lambda: csv_texts, _text_node("csv.parse", delimiter="auto", types="detect", ragged="fill"), share=600,
                words=(b'"', b'""', b",", b";", b"\t", b"\r\n", b"\r")),
-        Parser("xml", "nodes.xml.parse", lambda: xml_texts, _text_node("xml.parse"), share=250, words=_XML),
-        Parser("yaml", "nodes.yaml.parse", lambda: yaml_texts, _text_node("yaml.parse"), share=30, words=_YAML, seconds=3.0),
+        Parser("xml", "nodes.xml.parse", lambda: xml_texts, _text_node("xml.parse"), share=600, words=_XML),
+        Parser("yaml", "nodes.yaml.parse", lambda: yaml_texts, _text_node("yaml.parse"), share=80, words=_YAML, seconds=3.0),
         Parser("json", "nodes.json.parse", lambda: corpus.as_bytes('{"a": [1, 2.5, null]}', '"x"', "[[[]]]"), _text_node("json.parse"), share=500,
                words=(b"[", b'{"a":', b"\\ud800", b"1e400", b"NaN")),
         Parser("date", "nodes.date.parse", lambda: corpus.as_bytes("2026-11-20 07:00", "20.11.2026", "Fri, 20 Nov 2026 07:00:00 GMT", "1795158000"),
-               _text_node("date.parse"), share=200, words=(b"T", b"Z", b"+01:00", b"Nov"), most_bytes=2_000),
+               _text_node("date.parse", "time"), share=400, words=(b"T", b"Z", b"+01:00", b"Nov"), most_bytes=2_000),
         Parser("pointer", "nodes.json.pointers.read_pointer, follow", lambda: corpus.as_bytes("/a/0", "/a/1/b", "/~0", "/", ""), _pointer, (ValueError, PenstockError),
                2000, words=(b"~0", b"~1", b"~", b"/", b"-"), most_bytes=5_000),
     )

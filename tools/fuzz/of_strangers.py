@@ -369,10 +369,10 @@ def parsers() -> tuple[Parser, ...]:
     )
     webs = corpus.addresses("url", "name") + [f"https://{each}/a?b=c" for each in corpus.addresses("address") if ":" not in each]
     return (
-        Parser("delivery", "signing.inbound.verify, certificate_url: every scheme", _deliveries, _delivery, _PROOF, 250, words=_FIELDS),
-        Parser("certificate", "signing.inbound.verify: the certificates of SNS and PayPal", _certificates, _certificate, (), 60,
+        Parser("delivery", "signing.inbound.verify, certificate_url: every scheme", _deliveries, _delivery, _PROOF, 800, words=_FIELDS),
+        Parser("certificate", "signing.inbound.verify: the certificates of SNS and PayPal", _certificates, _certificate, (), 100,
                words=(b"-----BEGIN CERTIFICATE-----\n", b"-----END CERTIFICATE-----\n", b"\n", b"MII")),
-        Parser("secret", "signing.inbound.verify: a credential's text", _secrets, _secret, _PROOF, 200, words=(b"whsec_", b"==", b"-----BEGIN PUBLIC KEY-----")),
+        Parser("secret", "signing.inbound.verify: a credential's text", _secrets, _secret, _PROOF, 300, words=(b"whsec_", b"==", b"-----BEGIN PUBLIC KEY-----")),
         Parser("verify_options", "signing.inbound.scheme_row", _options, _verify_options, (UsageError,), 400, "json"),
         Parser("structured_field", "signing.structured_fields.read_dictionary, written", _structured_texts, _structured, (ValueError,), 700, words=_FIELDS,
                most_bytes=20_000),
@@ -386,7 +386,7 @@ def parsers() -> tuple[Parser, ...]:
         Parser("content_type", "api.content.read_content_type, decode",
                lambda: corpus.as_bytes('application/json; charset="utf-8"', "text/plain;charset=UTF-16LE", 'multipart/form-data; boundary="a b"'),
                _content_type, unreadable, 1500, words=(b";", b"charset=", b'"', b"windows-1250", b"iso-8859-12", b"utf-16"), most_bytes=20_000),
-        Parser("packed_body", "api.content.unpack", _packed_texts, _packed, sizes, 120, words=(b"gzip\n", b"deflate\n", b"\x1f\x8b\x08")),
+        Parser("packed_body", "api.content.unpack", _packed_texts, _packed, sizes, 150, words=(b"gzip\n", b"deflate\n", b"\x1f\x8b\x08")),
         Parser("query", "api.request.read_query, api.reading.read_parameters",
                lambda: corpus.as_bytes("limit=5&status=failed&since=2026-11-20T07:00:00Z", "flow=a&after=abc", "wait=5"), _query, (UsageError,), 500,
                words=(b"&", b"=", b"limit=", b"since=", b"wait=", b"%00"), most_bytes=20_000),
@@ -395,7 +395,7 @@ def parsers() -> tuple[Parser, ...]:
                1500, words=(b"Bearer ", b"\n", b" "), most_bytes=20_000),
         Parser("moment", "api.times.from_text", lambda: corpus.as_bytes("2026-11-20T07:00:00Z", "2026-11-20T07:00:00.123+01:00"), _moment, (UsageError,),
                2500, words=(b"Z", b"+00:00", b"-23:59:59.999999", b"0001-01-01", b"9999-12-31", b"T", b"W"), most_bytes=2_000),
-        Parser("api", "api.app.Api: every route, in memory", _requests, _whole_api, (), 40, words=(b"\n\n", b"?", b"/", b"%2F", b"HEAD ", b"POST ", b"%"),
+        Parser("api", "api.app.Api: every route, in memory", _requests, _whole_api, (), 400, words=(b"\n\n", b"?", b"/", b"%2F", b"HEAD ", b"POST ", b"%"),
                seconds=3.0),
         Parser("address", "adapters.http_addresses.read_address, is_public, is_metadata", lambda: corpus.as_bytes(*corpus.addresses("address")), _address,
                (), 2500, words=_WEB, most_bytes=5_000),
@@ -403,6 +403,6 @@ def parsers() -> tuple[Parser, ...]:
                most_bytes=20_000),
         Parser("hosts", "adapters.http_hosts.HostPattern.read, OwnAddresses.read", lambda: corpus.as_bytes("api.example.com", "*.example.com:8443", "[::1]:80"),
                _hosts, (SettingError,), 600, words=_WEB, most_bytes=5_000),
-        Parser("answer_body", "adapters.http_body.read_body", _packed_texts, _answer_body, (PenstockError,), 60, words=(b"gzip\n", b"br\n", b"deflate\n")),
+        Parser("answer_body", "adapters.http_body.read_body", _packed_texts, _answer_body, (PenstockError,), 100, words=(b"gzip\n", b"br\n", b"deflate\n")),
         Parser("answer_json", "kit.answers.read_json", lambda: json_texts, _answer_json, (ValueError, RecursionError), 2000, words=(b"[", b"\\ud800")),
     )

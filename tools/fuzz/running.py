@@ -43,10 +43,8 @@ class Figures:
         total.slowest = max(total.slowest, outcome.slowest)
         total.peak_kib = max(total.peak_kib, outcome.peak_kib)
         self.resident.setdefault(worker, []).append(outcome.resident_kib)
-        known = {(each.parser, each.what.partition(":")[0], each.place) for each in self.findings}
-        for each in outcome.findings:
-            if (each.parser, each.what.partition(":")[0], each.place) not in known:
-                self.findings.append(each)
+        known = {each.signature for each in self.findings}
+        self.findings += [each for each in outcome.findings if each.signature not in known]
 
     def grown_kib(self) -> int:
         """How much the process that grew most has grown from its first tenth to its end."""

@@ -48,6 +48,11 @@ class Finding:
     place: str
     content: bytes
 
+    @property
+    def signature(self) -> tuple[str, str, str]:
+        """What makes two findings one: the kind of the error, and where it was raised."""
+        return self.parser, self.what.partition(":")[0], self.place
+
 
 @dataclass
 class Outcome:
@@ -91,7 +96,7 @@ def serve(tasks: Connection, page: Path) -> None:
 def _tried(batch: Batch, opened: tuple[Parser, list[bytes], Take], shared: mmap.mmap) -> Outcome:
     parser, seeds, take = opened
     mutator, outcome = Mutator(parser, seeds, batch.seed), Outcome(batch.parser)
-    known: set[str] = set()
+    known: set[tuple[str, str, str]] = set()
     begun = HEADER.unpack_from(shared)[0]
     _forget_peak()
     before = _resident()
@@ -103,8 +108,8 @@ def _tried(batch: Batch, opened: tuple[Parser, list[bytes], Take], shared: mmap.
         shared[HEADER.size : HEADER.size + len(content)] = content
         HEADER.pack_into(shared, 0, begun, len(content))
         finding = _one(parser, take, content, outcome)
-        if finding is not None and finding.what + finding.place not in known:
-            known.add(finding.what + finding.place)
+        if finding is not None and finding.signature not in known:
+            known.add(finding.signature)
             outcome.findings.append(_small(parser, take, finding))
     gc.collect()
     outcome.peak_kib = max(_peak() - before, 0)
@@ -151,11 +156,9 @@ def problem_of(parser: Parser, take: Take, content: bytes, outcome: Outcome | No
 
 def _small(parser: Parser, take: Take, finding: Finding) -> Finding:
     """The same finding with as little input as still shows it."""
-    kind = finding.what.partition(":")[0]
-
     def shows(content: bytes) -> bool:
         again = problem_of(parser, take, content)
-        return again is not None and (again.what.partition(":")[0], again.place) == (kind, finding.place)
+        return again is not None and again.signature == finding.signature
 
     if not finding.place:
         return finding  # slow: each try would take as long
