@@ -158,6 +158,8 @@ def _done_text(done: Done) -> str:
 
 def _done_in(text: str) -> Done:
     ended, *rest = text[1:].split("|")
+    if not (ended.isascii() and ended.isalnum()):
+        raise ValueError(f"not a fact: {text[:40]!r}")
     order = int(rest.pop()[1:]) if rest and rest[-1].startswith("#") else -1
     match rest:
         case []:
@@ -172,15 +174,22 @@ def _done_in(text: str) -> Done:
             raise ValueError(f"not a fact: {text[:40]!r}")
 
 
+def _natural(text: str) -> int:
+    """A number that is not negative, in plain digits: one that is has no text in base 36."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"not a time: {text[:40]!r}")
+    return int(text)
+
+
 def from_text(text: str) -> Fact:
     """The fact behind a recorded text; raises ValueError where it is none of ours."""
     if text[:1] == "d" and text[1:2] != "|":
         return _done_in(text)
     match text.split("|"):
         case ["d", how, port, attempt, ended, pack]:
-            return Done(How(how), port, int(attempt), int(ended), pack)
+            return Done(How(how), port, int(attempt), _natural(ended), pack)
         case ["d", how, port, attempt, ended, pack, order]:
-            return Done(How(how), port, int(attempt), int(ended), pack, int(order.removeprefix("#")))
+            return Done(How(how), port, int(attempt), _natural(ended), pack, int(order.removeprefix("#")))
         case ["c", expires, token, attempt, boot]:
             return Claimed(token, int(expires), int(attempt), int(boot))
         case ["r", due, attempt, code, pack]:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from chalicelib.errors import ExpressionError
-from chalicelib.flow.dates import milliseconds
+from chalicelib.flow.dates import milliseconds, on_wall
 from chalicelib.flow.values import Json
 
 _Write: TypeAlias = Callable[[datetime], str]
@@ -30,7 +30,7 @@ def format_time(moment: datetime, pattern: Json, zone: tzinfo) -> str:
     """
     if not isinstance(pattern, str):
         raise ExpressionError('A date pattern is text.  ->  Write one such as "dd.MM.yyyy HH:mm".')
-    local = moment.astimezone(zone)
+    local = on_wall(moment, zone)
     return "".join([part if isinstance(part, str) else part(local) for part in _compile(pattern)])
 
 

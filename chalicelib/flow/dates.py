@@ -141,6 +141,14 @@ def shift(moment: datetime, span: timedelta) -> datetime:
         raise ExpressionError("This time lies outside the years 1 to 9999.  ->  Shift it by less.") from error
 
 
+def on_wall(moment: datetime, zone: tzinfo) -> datetime:
+    """The moment as clocks in a zone show it; ExpressionError beyond the years 1 to 9999."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError as error:
+        raise ExpressionError("Clocks there show a year outside 1 to 9999.  ->  Take an earlier or a later time.") from error
+
+
 def between(start: datetime, end: datetime, unit: Json) -> int | float:
     """How much time lies between, negative if `end` is earlier; whole where it is, else with a fraction."""
     span = _SPANS.get(unit.removesuffix("s") if isinstance(unit, str) else "")
@@ -158,7 +166,7 @@ def start_of(moment: datetime, unit: Json, zone: tzinfo) -> datetime:
 
     Where clocks skip midnight the day begins when they go on.
     """
-    local = moment.astimezone(zone)
+    local = on_wall(moment, zone)
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     match unit:
         case "second" | "seconds":
@@ -182,4 +190,4 @@ def start_of(moment: datetime, unit: Json, zone: tzinfo) -> datetime:
                 'This is no unit that begins.  ->  Use "second", "minute", "hour", "day", "week", "month", "quarter" '
                 'or "year".'
             )
-    return begin.astimezone(UTC)
+    return on_wall(begin, UTC)

@@ -194,12 +194,19 @@ def content_parts(template: str) -> tuple[str | bytes, ...]:
             if "{" in piece or "}" in piece:
                 raise UsageError(f"A brace stands alone in the template; fields are {_listed()}.")
             if piece:
-                parts.append(piece.encode())
+                parts.append(_literal(piece))
         elif piece not in FIELDS:
             raise UsageError(f"The template has no field {{{piece}}}; there are {_listed()}.")
         else:
             parts.append(piece)
     return tuple(parts)
+
+
+def _literal(piece: str) -> bytes:
+    try:
+        return piece.encode()
+    except UnicodeEncodeError:
+        raise UsageError("The template holds half a character (a lone surrogate). Write the whole one.") from None
 
 
 def _listed() -> str:

@@ -25,11 +25,12 @@ def read_page(body: bytes) -> ListingPage:
     """
     try:
         root = Xml.fromstring(body)  # noqa: S314  from S3 itself, over TLS
-    except Xml.ParseError as error:
-        raise StoreError("S3's listing is not readable as XML.") from error
-    entries = tuple(
-        (unquote(_text(entry, "Key")), int(_text(entry, "Size") or "0")) for entry in root.iter(f"{_NAMESPACE}Contents")
-    )
+        entries = tuple(
+            (unquote(_text(entry, "Key")), int(_text(entry, "Size") or "0"))
+            for entry in root.iter(f"{_NAMESPACE}Contents")
+        )
+    except (Xml.ParseError, ValueError) as error:  # a size that is no number, a coding that Python does not know
+        raise StoreError("S3's listing is not readable.") from error
     return ListingPage(entries, _text(root, "NextContinuationToken") if _text(root, "IsTruncated") == "true" else "")
 
 

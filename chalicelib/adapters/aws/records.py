@@ -76,10 +76,10 @@ def reason_text(reason: Reason) -> dict[str, Any]:
 
 def image_of(key: RecordKey, item: Item) -> Image:
     """The image in an item; raises StoreError for one that is none of ours, or of a later version."""
-    check_version(item, f"the record of execution {key.execution}")
     try:
+        check_version(item, f"the record of execution {key.execution}")
         return _image(key, item)
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise StoreError(f"the record of execution {key.execution} is not readable: {error!r:.200}") from error
 
 
@@ -87,9 +87,9 @@ def _image(key: RecordKey, item: Item) -> Image:
     facts: dict[str, Fact] = {}
     inline: dict[str, str] = {}
     for name, value in item.items():
-        if name[0] in FACT_LETTERS:
+        if name[:1] in FACT_LETTERS:
             facts[name] = _fact(value["S"], name, item)
-        elif name[0] == "i":
+        elif name[:1] == "i":
             inline[name] = text_in(value)
     return Image(
         key,
