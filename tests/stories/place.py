@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib import catalogue
 from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.memory.blobs import MemoryBlobs
+from chalicelib.adapters.memory.documents import MemoryDocuments
 from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.adapters.memory.queue import MemoryQueue
 from chalicelib.adapters.memory.versions import MemoryVersions
@@ -81,6 +82,7 @@ class Place:
                 facts=store.facts,
                 blobs=store.blobs,
                 credentials=credentials,
+                documents=store.documents,
                 clock=clock,
                 ids=self.ids,
                 keys=AdminKeys([hashlib.sha256(ADMIN.encode()).hexdigest()]),
@@ -154,6 +156,7 @@ class Place:
 class MemoryStore:
     def __init__(self, clock: JumpingClock) -> None:
         self.facts, self.blobs, self.versions = MemoryFacts(), MemoryBlobs(), MemoryVersions()
+        self.documents = MemoryDocuments()
         self.queue = MemoryQueue(clock)
 
     def everything(self) -> str:
