@@ -1,7 +1,6 @@
 """A whole deployment with nothing faked but the outside and time: the API, the door, the worker, and a real store."""
 
 import asyncio
-import hashlib
 import json
 from base64 import b64encode
 from contextlib import asynccontextmanager
@@ -17,8 +16,10 @@ from chalicelib.adapters.memory.queue import MemoryQueue
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.api.app import Api
-from chalicelib.api.auth import AdminKeys
+from chalicelib.api.auth import AdminKeys, key_hash
+from chalicelib.api.gate import Gate
 from chalicelib.api.request import Answer, Request, read_query
+from chalicelib.api.stored_keys import StoredKeys
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
 from chalicelib.worker.budget import Budget, to_milliseconds
@@ -85,7 +86,7 @@ class Place:
                 documents=store.documents,
                 clock=clock,
                 ids=self.ids,
-                keys=AdminKeys([hashlib.sha256(ADMIN.encode()).hexdigest()]),
+                keys=Gate(AdminKeys([key_hash(ADMIN)]), StoredKeys(store.documents, clock)),
                 settings=ApiSettings(base_url="https://penstock.example", wait_seconds=25.0),
             )
         )
@@ -102,16 +103,18 @@ class Place:
             body = json.dumps(body).encode()
         return await self.api(Request(method, path, read_query(query), given, body, self.now, "", (), query))
 
-    async def rest(self, method: str, target: str, body: Any = b"", content_type: str = "") -> tuple[int, Any]:
-        headers = {"authorization": f"Bearer {ADMIN}"}
+    async def rest(
+        self, method: str, target: str, body: Any = b"", content_type: str = "", *, key: str = ADMIN
+    ) -> tuple[int, Any]:
+        headers = {"authorization": f"Bearer {key}"}
         if content_type:
             headers["content-type"] = content_type
         answer = await self.send(method, f"/api/v1/{target}", body, headers)
         return answer.status, json.loads(answer.body) if answer.body else None
 
-    async def publish(self, text: str) -> dict[str, Any]:
+    async def publish(self, text: str, *, key: str = ADMIN) -> dict[str, Any]:
         name = text.partition("flow: ")[2].partition("\n")[0].strip()
-        status, told = await self.rest("PUT", f"flows/{name}", text.encode(), "application/yaml")
+        status, told = await self.rest("PUT", f"flows/{name}", text.encode(), "application/yaml", key=key)
         assert status in {200, 201}, told
         return told
 
