@@ -36,7 +36,7 @@ async def list_keys(call: Call) -> Answer:
     found = await call.tools.documents.page(tenant, KIND, after=after if isinstance(after, str) else "", most=most)
     now = to_milliseconds(call.tools.clock.now())
     records = [from_document(tenant, each) for each in found]
-    items = [_shown(each, now) for each in records if _is_within(call, each)]
+    items: list[Json] = [_shown(each, now) for each in records if _is_within(call, each)]
     return json_answer({"items": items, "cursor": found[-1].key if len(found) == most else None})
 
 
