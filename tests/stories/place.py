@@ -51,7 +51,7 @@ class Place:
         self.ids = CountedIds()
         self.ends = Ends()
         self.background = Background() if is_embedded else None
-        credentials = FixedCredentials(
+        self.credentials = credentials = FixedCredentials(
             hook={"secret": HOOK_SECRET},
             api={"kind": "bearer", "token": CANARY},
             person={"kind": "basic", "username": "ann", "password": CANARY},
@@ -118,18 +118,27 @@ class Place:
         assert status in {200, 201}, told
         return told
 
-    async def hook(self, address: str, body: bytes, delivery: str = "msg_1", kind: str = "application/json") -> Answer:
+    async def hook(
+        self,
+        address: str,
+        body: bytes,
+        delivery: str = "msg_1",
+        kind: str = "application/json",
+        *,
+        key: bytes = HOOK_KEY,
+    ) -> Answer:
         """A delivery signed as Standard Webhooks say."""
         import hmac
 
         at = str(self.now // 1000)
-        signature = hmac.new(HOOK_KEY, f"{delivery}.{at}.".encode() + body, "sha256").digest()
+        signature = hmac.new(key, f"{delivery}.{at}.".encode() + body, "sha256").digest()
         signed = {
             "webhook-id": delivery,
             "webhook-timestamp": at,
             "webhook-signature": "v1," + b64encode(signature).decode(),
         }
-        return await self.send("POST", f"/hooks/{address}", body, {**signed, "content-type": kind})
+        path = address if address.startswith("/") else f"/hooks/{address}"
+        return await self.send("POST", path, body, {**signed, "content-type": kind})
 
     async def settle(self, idle_minutes: int = 20) -> None:
         """Let the background end, and work the queue off; time jumps over what is held back, and each minute is swept."""
