@@ -19,6 +19,7 @@ from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.tap import Tap
 from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys
+from chalicelib.api.gate import gate_of
 from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.api.tools import Settings as ApiSettings
@@ -133,9 +134,10 @@ class Embedded:
                 facts=store.facts,
                 blobs=store.blobs,
                 credentials=self.credentials,
+                documents=store.documents,
                 clock=self.clock,
                 ids=self.ids,
-                keys=AdminKeys(settings.keys),
+                keys=gate_of(AdminKeys(settings.keys), store.documents, settings.environment, self.http, self.clock),
                 settings=ApiSettings(
                     base_url=settings.base_url,
                     limit_bytes=settings.limit_bytes,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from chalicelib import catalogue
 from chalicelib.adapters.aws.blobs import AwsBlobs
 from chalicelib.adapters.aws.client import Aws, Endpoints
+from chalicelib.adapters.aws.documents import AwsDocuments
 from chalicelib.adapters.aws.facts import AwsFacts
 from chalicelib.adapters.aws.keys import keys_from_environment, region_from_environment
 from chalicelib.adapters.aws.names import Names
@@ -29,6 +30,7 @@ from chalicelib.adapters.http import HttpClient, client_for_engine, client_for_f
 from chalicelib.adapters.http_guard import EgressPolicy
 from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys, hashes_from
+from chalicelib.api.gate import gate_of
 from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.api.tools import Settings as ApiSettings
@@ -100,6 +102,8 @@ class OnAws:
             links=Links(lambda: read_link_key(aws, names.table, os.urandom(LINK_KEY_BYTES)), base_url),
         )
         self.door = FrontDoor(self.tools, ends)
+        documents = AwsDocuments(aws, names.table, self.clock)
+        admin = AdminKeys(hashes_from(environment.get("PENSTOCK_ADMIN_KEY_HASH", "")))
         self.refusals = RefusalTally(AwsRefusals(aws, names.table), self.clock)
         self.api = Api(
             ApiTools(
@@ -109,9 +113,10 @@ class OnAws:
                 facts=self.tools.facts,
                 blobs=self.blobs,
                 credentials=self.tools.credentials,
+                documents=documents,
                 clock=self.clock,
                 ids=self.ids,
-                keys=AdminKeys(hashes_from(environment.get("PENSTOCK_ADMIN_KEY_HASH", ""))),
+                keys=gate_of(admin, documents, environment, self._http, self.clock),
                 settings=ApiSettings(
                     base_url=base_url, wait_seconds=WAIT_SECONDS, stage_vars=stage_vars_from(environment)
                 ),

@@ -23,6 +23,8 @@ from typing import Any
 
 from chalicelib.adapters.aws.names import Names
 from chalicelib.adapters.egress import policy_for_flows, words
+from chalicelib.api.gate import OIDC
+from chalicelib.api.tokens import issuer_from
 from chalicelib.errors import PenstockError, SettingError
 from infra import packaging, policies, vendor
 
@@ -31,7 +33,7 @@ _FUNCTION_CALLS = frozenset({"create_function", "update_function_configuration"}
 _BUILDING_COMMANDS = frozenset({"deploy", "package"})
 
 CREDENTIAL = "PENSTOCK_CREDENTIAL_"
-_ONLY_API = frozenset({"PENSTOCK_ADMIN_KEY_HASH", "PENSTOCK_VARS"})
+_ONLY_API = frozenset({"PENSTOCK_ADMIN_KEY_HASH", "PENSTOCK_VARS", OIDC})
 _EVERYWHERE = frozenset(
     {"PENSTOCK_URL", "PENSTOCK_ALLOW_PRIVATE", "PENSTOCK_ALLOW_OWN", "PENSTOCK_ONLY_HOSTS", "PENSTOCK_LOG"}
 )
@@ -84,7 +86,7 @@ def environment_for(
         account: the AWS account's number.
 
     Raises:
-        DeployError: a setting of what flows may call cannot be read.
+        DeployError: a setting of what flows may call, or of whose tokens count, cannot be read.
     """
     names = Names.of(stage, account, "")
     wanted = set(_EVERYWHERE)
@@ -98,6 +100,7 @@ def environment_for(
         if value and (name in wanted or (has_credentials and name.startswith(CREDENTIAL)))
     }
     check_egress(found)
+    check_issuer(found)
     return {"PENSTOCK_ACCOUNT": account, **found}
 
 
@@ -113,6 +116,19 @@ def check_egress(variables: Mapping[str, str]) -> None:
         )
     except SettingError as error:
         raise DeployError(f"{error.detail} Nothing was changed in the function.") from error
+
+
+def check_issuer(variables: Mapping[str, str]) -> None:
+    """Refuse a description of an issuer that the API could not start with.
+
+    Raises:
+        DeployError: it cannot be read; the message names what is wrong.
+    """
+    if variables.get(OIDC):
+        try:
+            issuer_from(variables[OIDC])
+        except SettingError as error:
+            raise DeployError(f"{error.detail} Nothing was changed in the function.") from error
 
 
 def problem_responses() -> dict[str, Any]:

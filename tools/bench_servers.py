@@ -88,6 +88,7 @@ async def serve_ours(port: int, folder: str) -> None:
     from chalicelib.flow.planning import version_of
     from chalicelib.flow.text import read_yaml
     from chalicelib.local.asgi import AsgiApp
+    from chalicelib.local.hosts import Hosts
     from chalicelib.local.loops import settle
     from chalicelib.ports import Live
     from chalicelib.wiring import Embedded, EmbeddedSettings
@@ -101,7 +102,7 @@ async def serve_ours(port: int, folder: str) -> None:
     await house.start()
     settle()
     try:
-        await serve(AsgiApp(house.api, house.clock), port)
+        await serve(AsgiApp(house.api, house.clock, Hosts()), port)
     finally:
         await house.close()
 

@@ -12,6 +12,8 @@ from chalicelib.errors import CredentialMissingError, CredentialUnfitError, Sett
 from chalicelib.flow.values import Json
 
 PREFIX = "PENSTOCK_CREDENTIAL_"
+OWN_TENANT = "main"
+"""Whoever deploys: `api.auth` calls it so."""
 
 
 class EnvironmentCredentials:
@@ -21,8 +23,9 @@ class EnvironmentCredentials:
         self._environment = environment
 
     async def open(self, tenant: str, name: str) -> Mapping[str, str]:
-        """The fields of the credential; the environment belongs to every tenant of the deployment."""
-        del tenant
+        """The fields of the credential; the environment is that of the tenant `main`, and no other's."""
+        if tenant != OWN_TENANT:
+            raise CredentialMissingError(f"The tenant {tenant} has no credential `{name}`.")
         return self.read(name)
 
     def read(self, name: str) -> Mapping[str, str]:

@@ -2,21 +2,23 @@
 
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from importlib import import_module
-from typing import Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
-from chalicelib.api.auth import allow, authenticate
+from chalicelib.api.auth import Caller, allow, authenticate
 from chalicelib.api.content import refuse_size
 from chalicelib.api.problems import problem, problem_of
 from chalicelib.api.request import Answer, Request
-from chalicelib.api.routes import Route, Router, allowed
+from chalicelib.api.router import Router, allowed
+from chalicelib.api.routes import Route
 from chalicelib.api.tools import NOTHING, Call, Tools
 from chalicelib.errors import MethodNotAllowedError, NotFoundError, PenstockError
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Answer]]
 
 _ROOM: Final = "chalicelib.api"
+_CLOSED: Final = "/api/"
 _log = logging.getLogger("penstock.api")
 
 
@@ -53,6 +55,9 @@ class Api:
 
     async def _answer(self, request: Request) -> Answer:
         match = self._router.match(request.path)
+        # Whoever has no key learns nothing under /api/ but that: not what there is, nor what an address takes.
+        is_closed = request.path.startswith(_CLOSED) and not (match and all(map(_is_public, match.routes.values())))
+        caller = await authenticate(request, self._tools.keys) if is_closed else None
         if match is None or not any(route.is_hook for route in match.routes.values()):  # hooks count what they refuse
             refuse_size(request, self.largest_body)
         if match is None:
@@ -64,15 +69,42 @@ class Api:
             if method == "OPTIONS":
                 return Answer(204, (("allow", ", ".join(methods)),))
             raise MethodNotAllowedError(f"This address takes {', '.join(methods)}, not {method[:20]}.", allow=methods)
-        caller = None
-        if route.role is not None:
-            caller = await authenticate(request, self._tools.keys)
-            allow(caller, route.role)
-        call = Call(request, self._tools, route, match.names, caller)
+        call = Call(request, self._tools, route, match.names, None)
+        if route.role is None:
+            return await self._carry_out(call)
+        caller = caller or await authenticate(request, self._tools.keys)
+        allow(caller, route.role)
+        return await self._noting_use(caller, self._let_in(call._replace(caller=caller), caller))
+
+    async def _let_in(self, call: Call, caller: Caller) -> Answer:
+        """Carry out what a caller asks whose role is enough for the route."""
+        if caller.grants:
+            from chalicelib.api.scopes import held_to_scope  # imported late: hooks and most keys have no scopes
+
+            call = await held_to_scope(call, caller)
+        return await self._carry_out(call)
+
+    async def _noting_use(self, caller: Caller, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """The answer; where the use of the key is to be noted, that is done beside it, and is over when it is."""
+        noting = self._tools.keys.used(caller)
+        if noting is None:
+            return await work
+        import asyncio  # imported late: keys are noted once an hour
+
+        answer, noted = await asyncio.gather(work, noting, return_exceptions=True)
+        if isinstance(noted, BaseException):
+            _log.warning("the use of key %s could not be noted: %s", caller.id, type(noted).__name__)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    async def _carry_out(self, call: Call) -> Answer:
+        request, route = call.request, call.route
         if not route.reads_itself:
             from chalicelib.api.reading import read_body, read_parameters  # imported late: hooks read theirs themselves
 
-            body = NOTHING if route.takes == "*" or method in {"GET", "HEAD"} else read_body(request, route.takes)
+            is_read = route.takes != "*" and request.method not in {"GET", "HEAD"}
+            body = read_body(request, route.takes) if is_read else NOTHING
             call = call._replace(query=read_parameters(request, route.query), body=body)
         return await self._handler(route)(call)
 
@@ -101,3 +133,7 @@ def handler_of(route: Route) -> Handler:
     """The function that a route names; its module is imported now."""
     module, _, function = route.handler.partition(":")
     return cast("Handler", getattr(import_module(f"{_ROOM}.{module}"), function))
+
+
+def _is_public(route: Route) -> bool:
+    return route.role is None

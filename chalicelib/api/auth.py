@@ -1,8 +1,11 @@
-"""Who asks, and what they may do: default deny, keys known by their hash alone, roles in one order."""
+"""Who asks, and what they may do: default deny, keys known by their hash alone, roles in one order.
+
+`stored_keys` knows the keys that were made through the API, `tokens` an issuer's; `gate` asks each about its own.
+"""
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from enum import IntEnum
 from hmac import compare_digest
 from typing import Final, NamedTuple, Protocol
@@ -13,7 +16,8 @@ from chalicelib.errors import ForbiddenError, SettingError, UnauthenticatedError
 MAIN_TENANT: Final = "main"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HASH_OF_NOTHING: Final = hashlib.sha256(b"").hexdigest()
-_LONGEST_KEY: Final = 512
+_LONGEST_KEY: Final = 8_192
+"""Characters; a token of an issuer with many claims has a few thousand, our own keys fewer than 200."""
 
 
 class Role(IntEnum):
@@ -26,7 +30,19 @@ class Role(IntEnum):
     EDITOR = 3
     """Publish flows."""
     ADMIN = 4
-    """Everything, addresses of hooks included."""
+    """Everything, the keys of the tenant included."""
+
+
+class Grant(NamedTuple):
+    """Some flows, and how far a key may go with them; `scopes` reads and writes them as text."""
+
+    flows: str
+    """A flow's name; with a `*` at its end every name that begins so; `*` alone is every flow."""
+    role: Role
+
+    def covers(self, flows: str) -> bool:
+        """Whether whatever these names mean is meant here too; a flow's name means itself."""
+        return self.flows == flows or (self.flows.endswith("*") and flows.startswith(self.flows[:-1]))
 
 
 class Caller(NamedTuple):
@@ -35,13 +51,32 @@ class Caller(NamedTuple):
     id: str
     role: Role
     tenant: str = MAIN_TENANT
+    grants: tuple[Grant, ...] = ()
+    """The flows that the key is for, each with the most that it may do there; empty: every flow of the tenant."""
+    is_owner: bool = False
+    """The deployment's own configuration names the key: it may make keys for other tenants."""
+
+    def role_on(self, flow: str) -> Role | None:
+        """What the caller may do with a flow; None: not even know of it."""
+        if not self.grants:
+            return self.role
+        roles = [min(grant.role, self.role) for grant in self.grants if grant.covers(flow)]
+        return max(roles, default=None)
 
 
 class Keys(Protocol):
     """Knows keys."""
 
     async def caller(self, key: str) -> Caller | None:
-        """Whose key this is; None where it is nobody's."""
+        """Whose key this is; None where it is nobody's, UnauthenticatedError where there is more to say."""
+        ...
+
+    def used(self, caller: Caller) -> Awaitable[None] | None:
+        """What is to be done now that a caller was let in, beside the answer; None, as mostly: nothing."""
+        ...
+
+    def forget(self, tenant: str, key_id: str) -> None:
+        """A key was changed here: what is remembered of it is out of date."""
         ...
 
 
@@ -67,7 +102,13 @@ class AdminKeys:
         fits = False
         for known in self._hashes:
             fits |= compare_digest(known, shown)
-        return Caller(f"key_{shown[:12].decode()}", Role.ADMIN) if fits else None
+        return Caller(f"key_{shown[:12].decode()}", Role.ADMIN, is_owner=True) if fits else None
+
+    def used(self, caller: Caller) -> None:
+        """Nothing is written about a key that only the configuration knows."""
+
+    def forget(self, tenant: str, key_id: str) -> None:
+        """Nothing is remembered."""
 
 
 def hashes_from(setting: str) -> list[str]:

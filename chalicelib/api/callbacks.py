@@ -15,6 +15,7 @@ from chalicelib.api.tools import Call
 from chalicelib.errors import LinkWrongError, ParameterError
 from chalicelib.flow.values import Json
 from chalicelib.ports import Asked, Signal
+from chalicelib.ports.files import Files
 
 _ALLOW: Final = (("allow", "POST, PUT, OPTIONS"),)
 _OF_AN_APPROVAL: Final = "This link is an approval's, for a person to answer. Its address begins with /approvals/."
@@ -36,8 +37,9 @@ async def receive(call: Call) -> Answer:
     """Answer the callback with what was sent; raises LinkUsedError the second time."""
     tools, request = call.tools, call.request
     link = await tools.door.read_link(call.names["link"])
+    files = Files(tools.blobs, link.tenant)
     document = await document_of(
-        request, trigger="", path="", secret_header="", limit=tools.settings.limit_bytes, blobs=tools.blobs
+        request, trigger="", path="", secret_header="", limit=tools.settings.limit_bytes, blobs=files
     )
     value: dict[str, Json] = {
         "body": _with_files(document["body"], document["files"]),

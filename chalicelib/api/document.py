@@ -28,7 +28,7 @@ async def document_of(
         path: the path as the flow may see it: without the token.
         secret_header: a further header that must not reach the flow, by its lower-case name; empty for none.
         limit: the largest body in bytes, once it is unpacked.
-        blobs: where files go.
+        blobs: where files go: the tenant's (`ports.files`).
 
     Raises:
         BodyUnreadableError: the body is not what it says it is.

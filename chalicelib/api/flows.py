@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from chalicelib.api.auth import MAIN_TENANT, Role
 from chalicelib.api.hooks import methods_of
 from chalicelib.api.request import Answer, json_answer
+from chalicelib.api.scopes import sees
 from chalicelib.api.times import to_text
 from chalicelib.api.tools import Call
 from chalicelib.errors import NotFoundError
@@ -18,9 +19,9 @@ _SHORTEST_PREFIX = 7
 
 
 async def list_flows(call: Call) -> Answer:
-    """Every published flow, by name."""
+    """Every published flow that is there for the caller, by name."""
     flows = await call.tools.versions.flows(call.tenant)
-    return json_answer({"items": [live_to_json(live) for live in flows]})
+    return json_answer({"items": [live_to_json(live) for live in flows if sees(call.caller, live.flow)]})
 
 
 async def show(call: Call) -> Answer:

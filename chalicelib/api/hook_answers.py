@@ -5,11 +5,11 @@ from typing import Final
 
 from chalicelib.api.problems import problem
 from chalicelib.api.request import JSON, Answer, json_bytes
-from chalicelib.api.tools import Tools, execution_url
+from chalicelib.api.tools import Settings, execution_url
 from chalicelib.engine.records import Image, Status
 from chalicelib.errors import WorkerMishapError
 from chalicelib.flow.values import Json
-from chalicelib.ports import Entered, TurnedAway
+from chalicelib.ports import Blobs, Entered, TurnedAway
 
 _IGNORED: Final = Answer(202, JSON, b'{"execution":null,"ignored":true}')
 _SANDBOX: Final = (
@@ -20,7 +20,7 @@ _SANDBOX: Final = (
 _ACTIVE: Final = ("html", "svg", "xml")
 
 
-async def answer_of(entered: Entered | TurnedAway, respond: str, tools: Tools) -> Answer:
+async def answer_of(entered: Entered | TurnedAway, respond: str, settings: Settings, files: Blobs) -> Answer:
     """The answer of a trigger that responds `accepted`, `result` or `step`.
 
     `accepted`, and whatever outlasts the request: 202 with the execution's id and address. `result`: 200 with the
@@ -29,9 +29,9 @@ async def answer_of(entered: Entered | TurnedAway, respond: str, tools: Tools) -
     """
     if isinstance(entered, TurnedAway):
         return _IGNORED
-    url = execution_url(tools.settings, entered.execution)
+    url = execution_url(settings, entered.execution)
     if respond == "step" and isinstance(entered.response, dict):
-        return await _said(entered.response, tools)
+        return await _said(entered.response, files)
     image = entered.image
     if respond == "accepted" or image is None or not image.status.is_terminal:
         return Answer(202, JSON, json_bytes({"execution": entered.execution, "url": url}))
@@ -52,7 +52,7 @@ def _ended_badly(image: Image, execution: str, url: str) -> Answer:
     return problem(status, f"execution_{word}", title, f"{title}{where}{why}. Its page tells more.", facts=facts)
 
 
-async def _said(response: Mapping[str, Json], tools: Tools) -> Answer:
+async def _said(response: Mapping[str, Json], files: Blobs) -> Answer:
     """A `respond` step's value: {"status", "headers", "as", "body"} (`nodes/builtin/respond.py`)."""
     status, given, body = response.get("status"), response.get("headers"), response.get("body")
     headers = [(name, str(value)) for name, value in given.items()] if isinstance(given, dict) else []
@@ -62,7 +62,7 @@ async def _said(response: Mapping[str, Json], tools: Tools) -> Answer:
         case "text":
             content = str(body).encode("utf-8", "replace")
         case "file":
-            content = await _file(body, tools)
+            content = await _file(body, files)
         case _:
             content = b""
     if any(name == "content-type" and any(word in value.lower() for word in _ACTIVE) for name, value in headers):
@@ -70,8 +70,8 @@ async def _said(response: Mapping[str, Json], tools: Tools) -> Answer:
     return Answer(status if isinstance(status, int) else 200, tuple(headers), content)
 
 
-async def _file(body: Json, tools: Tools) -> bytes:
+async def _file(body: Json, files: Blobs) -> bytes:
     name = body.get("file") if isinstance(body, dict) else None
     if not isinstance(name, str):
         raise WorkerMishapError("The step's answer names a file that is none.")
-    return await tools.blobs.get(name)
+    return await files.get(name)

@@ -36,6 +36,7 @@ from chalicelib.flow.model import FLOW_NAME
 from chalicelib.flow.plan import Plan, TriggerPlan
 from chalicelib.flow.values import Json
 from chalicelib.ports import Knock, Live
+from chalicelib.ports.files import Files
 from chalicelib.signing.inbound import Delivery, Verified, certificate_url, scheme_row, verify
 from chalicelib.signing.inbound_scheme import SharedToken
 
@@ -102,8 +103,9 @@ async def _receive(call: Call, tenant: str, found: _Found) -> Answer:
     refuse_size(request, limit)
     sender = await _let_in(tools, tenant, trigger, request)
     path = request.path.rpartition("/")[0] if "token" in names else request.path
+    files = Files(tools.blobs, tenant)
     document = await document_of(
-        request, trigger=trigger.id, path=path, secret_header=sender.secret_header, limit=limit, blobs=tools.blobs
+        request, trigger=trigger.id, path=path, secret_header=sender.secret_header, limit=limit, blobs=files
     )
     if sender.scheme == "aws-sns" and isinstance(document["body"], str):
         document["body"] = read_json(request.body)  # SNS sends its JSON as text/plain
@@ -128,7 +130,7 @@ async def _receive(call: Call, tenant: str, found: _Found) -> Answer:
     except DeliveryConflictError:
         _log.warning("another body under the same delivery id: flow %s, trigger %s", plan.flow, trigger.id)
         raise
-    return await answer_of(entered, respond, tools)
+    return await answer_of(entered, respond, tools.settings, files)
 
 
 async def _find(tools: Tools, tenant: str, flow: str, name: str, found: _Found) -> tuple[Live, Plan, TriggerPlan]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from zoneinfo import ZoneInfoNotFoundError
 
+from chalicelib.api.auth import MAIN_TENANT
 from chalicelib.api.content import content_type
 from chalicelib.api.flows import (
     find_version,
@@ -18,7 +19,7 @@ from chalicelib.api.hooks import verification_of
 from chalicelib.api.problems import problem_to_json
 from chalicelib.api.request import Answer, Request, json_answer
 from chalicelib.api.times import to_milliseconds
-from chalicelib.api.tools import Call
+from chalicelib.api.tools import NOTHING, Call
 from chalicelib.catalogue import build, entries
 from chalicelib.errors import (
     BodyUnreadableError,
@@ -51,9 +52,10 @@ async def publish(call: Call) -> Answer:
     tools, name = call.tools, flow_name(call)
     document = _read(call.request, name)
     report = checked(document, name)
-    version, text = version_of(document.data, tools.settings.stage_vars)
+    stage_vars = tools.settings.stage_vars if call.tenant == MAIN_TENANT else NOTHING  # they are whose stage it is
+    version, text = version_of(document.data, stage_vars)
     known = await tools.versions.live(call.tenant, name)
-    plan = make_plan(document.data, entries(), stage_vars=tools.settings.stage_vars)
+    plan = make_plan(document.data, entries(), stage_vars=stage_vars)
     warnings: list[Json] = [problem_to_json(each) for each in report.warnings]
     if call.query.get("dry_run"):
         return json_answer(

@@ -6,6 +6,7 @@ from typing import Final
 
 from chalicelib.api.refusal_tally import DAY_MS
 from chalicelib.api.request import Answer, json_answer
+from chalicelib.api.scopes import sees
 from chalicelib.api.times import to_milliseconds, to_text
 from chalicelib.api.tools import Call
 from chalicelib.flow.values import Json
@@ -27,6 +28,7 @@ async def list_refusals(call: Call) -> Answer:
         if isinstance(named, str)
         else ["", *(live.flow for live in await call.tools.versions.flows(call.tenant))]
     )
+    flows = [flow for flow in flows if sees(call.caller, flow)]
     found: list[Refusal] = []
     for start in range(0, len(flows), _AT_ONCE):
         some = [tally.store.of(call.tenant, flow, since) for flow in flows[start : start + _AT_ONCE]]

@@ -1,11 +1,10 @@
-"""The one table of routes: hosts register it, `app` answers by it, `openapi` describes it.
+"""The one table of routes: hosts register it, `router` finds a path in it, `openapi` describes it.
 
 A handler is named, not imported: `flows:publish` is `chalicelib.api.flows.publish`, imported when it is first asked
 for, so that a hook's cold start pays for hooks alone. Siblings name their parameter alike: API Gateway wants it so.
 """
 
 from typing import Final, NamedTuple
-from urllib.parse import unquote
 
 from chalicelib.api.auth import Role
 
@@ -26,6 +25,8 @@ class Route(NamedTuple):
             handler reads both itself.
         takes: the schema of its JSON body; empty for none, `*` for bytes that the handler reads itself.
         is_page: people open it too: the answer is a page, the body a form, where they ask for that.
+        takes_scoped_keys: keys with scopes may come, though neither a flow nor an execution stands in the path: the
+            handler leaves out what is not there for them. Else they are refused.
     """
 
     methods: tuple[str, ...]
@@ -37,6 +38,12 @@ class Route(NamedTuple):
     query: str = ""
     takes: str = ""
     is_page: bool = False
+    takes_scoped_keys: bool = False
+
+    @property
+    def is_about_execution(self) -> bool:
+        """Whether an execution's id stands in its path."""
+        return self.path.startswith(_EXECUTION)
 
     @property
     def is_hook(self) -> bool:
@@ -52,6 +59,7 @@ class Route(NamedTuple):
 _V1: Final = "/api/v1"
 _FLOW: Final = f"{_V1}/flows/{{flow}}"
 _EXECUTION: Final = f"{_V1}/executions/{{id}}"
+_KEY: Final = f"{_V1}/keys/{{id}}"
 _CALLBACK: Final = "/callbacks/{link}"
 _APPROVAL: Final = "/approvals/{link}"
 _HOOK_ANSWERS: Final = ((200, ""), (202, "Accepted"))
@@ -117,8 +125,24 @@ TABLE: Final[tuple[Route, ...]] = (
         is_page=True,
     ),
     Route(("GET",), f"{_V1}/health", "about:health", None, "Say that the server answers.", ((200, "Health"),)),
-    Route(("GET",), f"{_V1}/openapi.json", "about:openapi", None, "This description.", ((200, "Anything"),)),
-    Route(("GET",), f"{_V1}/flows", "flows:list_flows", Role.VIEWER, "List the published flows.", ((200, "Flows"),)),
+    Route(
+        ("GET",),
+        f"{_V1}/openapi.json",
+        "about:openapi",
+        Role.VIEWER,
+        "This description.",
+        ((200, "Anything"),),
+        takes_scoped_keys=True,
+    ),
+    Route(
+        ("GET",),
+        f"{_V1}/flows",
+        "flows:list_flows",
+        Role.VIEWER,
+        "List the published flows.",
+        ((200, "Flows"),),
+        takes_scoped_keys=True,
+    ),
     Route(("GET",), _FLOW, "flows:show", Role.VIEWER, "Show a flow as it is published.", ((200, "Flow"),)),
     Route(
         ("PUT",),
@@ -206,6 +230,7 @@ TABLE: Final[tuple[Route, ...]] = (
         "List executions, newest first.",
         ((200, "Executions"),),
         query="Executions",
+        takes_scoped_keys=True,
     ),
     Route(
         ("GET",),
@@ -274,72 +299,66 @@ TABLE: Final[tuple[Route, ...]] = (
         "Count the deliveries that were refused, by day, flow, trigger and reason.",
         ((200, "Refusals"),),
         query="Refusals",
+        takes_scoped_keys=True,
     ),
     Route(
-        ("GET",), f"{_V1}/nodes", "nodes:list_nodes", Role.VIEWER, "List the nodes.", ((200, "Nodes"),), query="Nodes"
+        ("GET",),
+        f"{_V1}/nodes",
+        "nodes:list_nodes",
+        Role.VIEWER,
+        "List the nodes.",
+        ((200, "Nodes"),),
+        query="Nodes",
+        takes_scoped_keys=True,
     ),
-    Route(("GET",), f"{_V1}/nodes/{{type}}", "nodes:show", Role.VIEWER, "Show a node.", ((200, "Node"),)),
+    Route(
+        ("GET",),
+        f"{_V1}/nodes/{{type}}",
+        "nodes:show",
+        Role.VIEWER,
+        "Show a node.",
+        ((200, "Node"),),
+        takes_scoped_keys=True,
+    ),
+    Route(
+        ("GET",),
+        f"{_V1}/keys",
+        "keys:list_keys",
+        Role.ADMIN,
+        "List the keys, never the keys themselves.",
+        ((200, "Keys"),),
+        query="Keys",
+        takes_scoped_keys=True,
+    ),
+    Route(
+        ("POST",),
+        f"{_V1}/keys",
+        "keys:create",
+        Role.ADMIN,
+        "Make a key; it is shown in this answer and never again.",
+        ((201, "NewKey"),),
+        takes="Key",
+        takes_scoped_keys=True,
+    ),
+    Route(
+        ("POST",),
+        f"{_KEY}/revoke",
+        "keys:revoke",
+        Role.ADMIN,
+        "Let a key open nothing any more.",
+        ((200, "KeyShown"),),
+        query="Tenant",
+        takes_scoped_keys=True,
+    ),
+    Route(
+        ("POST",),
+        f"{_KEY}/rotate",
+        "keys:rotate",
+        Role.ADMIN,
+        "Give a key a new secret; the one before counts for as long as asked.",
+        ((200, "NewKey"),),
+        query="Tenant",
+        takes="KeyRotation",
+        takes_scoped_keys=True,
+    ),
 )
-
-
-class Match(NamedTuple):
-    """An address that exists: what it does by method, and what stands in its path, decoded."""
-
-    routes: dict[str, Route]
-    names: dict[str, str]
-
-
-class Router:
-    """Finds a path's routes, one dictionary per segment."""
-
-    def __init__(self, table: tuple[Route, ...] = TABLE) -> None:
-        self._root = _Node()
-        for route in table:
-            node, names = self._root, list[str]()
-            for segment in route.path.split("/")[1:]:
-                if segment.startswith("{"):
-                    names.append(segment[1:-1])
-                    node.any = node.any or _Node()
-                    node = node.any
-                else:
-                    node = node.literal.setdefault(segment, _Node())
-            node.names = tuple(names)
-            for method in route.methods:
-                node.routes[method] = route
-
-    def match(self, path: str) -> Match | None:
-        """The routes at a percent-encoded path; None where there is nothing."""
-        node, values = self._root, list[str]()
-        for segment in path.split("/")[1:]:
-            literal = node.literal.get(segment)
-            if literal is not None:
-                node = literal
-                continue
-            if node.any is None or not segment:
-                return None
-            node = node.any
-            values.append(segment)
-        if not node.routes or not path.startswith("/"):
-            return None
-        try:
-            decoded = [unquote(value, errors="strict") if "%" in value else value for value in values]
-        except UnicodeDecodeError:
-            return None
-        return Match(node.routes, dict(zip(node.names, decoded, strict=True)))
-
-
-class _Node:
-    """A place in the tree of paths."""
-
-    __slots__ = ("any", "literal", "names", "routes")
-
-    def __init__(self) -> None:
-        self.literal: dict[str, _Node] = {}
-        self.any: _Node | None = None
-        self.names: tuple[str, ...] = ()
-        self.routes: dict[str, Route] = {}
-
-
-def allowed(routes: dict[str, Route]) -> list[str]:
-    """The methods that an address takes, as the Allow header names them."""
-    return [*routes, *(["HEAD"] if "GET" in routes and not routes["GET"].is_hook else []), "OPTIONS"]

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from chalicelib.api.approval_form import DECISIONS, LONGEST_COMMENT, LONGEST_NAME
+from chalicelib.api.auth import Role
+from chalicelib.api.scopes import MOST_SCOPES, SCOPE
 from chalicelib.engine.records import Status
 from chalicelib.flow.model import FLOW_NAME
 from chalicelib.flow.values import Json
@@ -17,6 +19,7 @@ _STATUSES: Final[list[Json]] = [status.word for status in Status]
 _STEP_STATUSES: Final[list[Json]] = [
     *("pending", "running", "retrying", "waiting", "succeeded", "failed", "skipped", "unknown", "not_run"),
 ]
+_ROLES: Final[list[Json]] = [role.name.lower() for role in Role]
 _TEXT: Final[dict[str, Json]] = {"type": "string"}
 _MAYBE_TEXT: Final[dict[str, Json]] = {"type": ["string", "null"]}
 _TIME: Final[dict[str, Json]] = {"type": "string", "format": "date-time"}
@@ -59,6 +62,12 @@ PARAMETERS: Final[Mapping[str, Properties]] = {
         "flow": _optional(_FLOW_NAME, "Only of this flow."),
         "days": {"type": "integer", "minimum": 1, "maximum": 30, "default": 7, "description": "Of so many days."},
     },
+    "Keys": {
+        "tenant": _optional(_FLOW_NAME, "Of another tenant, for the deployment's own admin keys."),
+        "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 100, "description": "How many at most."},
+        "cursor": _optional({"type": "string", "maxLength": 40}, "From the page before: go on behind it."),
+    },
+    "Tenant": {"tenant": _optional(_FLOW_NAME, "Of another tenant, for the deployment's own admin keys.")},
     "Nodes": {
         "kind": _optional({"type": "string", "enum": ["action", "control", "trigger"]}, "Only of this kind."),
         "service": _optional(_TEXT, "Only of this service."),
@@ -75,6 +84,26 @@ BODIES: Final[Mapping[str, Properties]] = {
     },
     "Rollback": {
         "version": {"type": "string", "minLength": 7, "description": "The version's hash, or the beginning of it."},
+    },
+    "Key": {
+        "name": {"type": "string", "minLength": 1, "maxLength": 100, "description": "What the key is for."},
+        "role": {"type": "string", "enum": _ROLES, "default": "viewer", "description": "What it may do."},
+        "scopes": _optional(
+            {"type": "array", "items": {"type": "string", "pattern": f"^{SCOPE.pattern}$"}, "maxItems": MOST_SCOPES},
+            "The only flows that it is for: `shop`, `order-*`, `run:shop`; without it every flow.",
+        ),
+        "days": _optional({"type": "integer", "minimum": 1, "maximum": 3650}, "How long it counts; 90 without it."),
+        "never_expires": {"type": "boolean", "default": False, "description": "It counts until it is revoked."},
+        "tenant": _optional(_FLOW_NAME, "Another tenant's, for the deployment's own admin keys."),
+    },
+    "KeyRotation": {
+        "overlap_seconds": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": 604_800,
+            "default": 0,
+            "description": "How long the secret before still counts.",
+        },
     },
     "Cancel": {"message": _optional({"type": "string", "maxLength": 500}, "Why; shown with the execution.")},
     "Redrive": {
@@ -147,6 +176,19 @@ _REASON: Final[dict[str, Json]] = {
     "anyOf": [_object(step=_MAYBE_TEXT, code=_TEXT, message=_TEXT), {"type": "null"}],
     "description": "Why it ended other than well.",
 }
+_KEY: Final[dict[str, Json]] = {
+    "id": _TEXT,
+    "tenant": _TEXT,
+    "name": _TEXT,
+    "role": {"type": "string", "enum": _ROLES},
+    "scopes": {"type": ["array", "null"], "items": _TEXT, "description": "The flows it is for; null: every flow."},
+    "status": {"type": "string", "enum": ["active", "expired", "revoked"]},
+    "created": _TIME,
+    "created_by": {"type": "string", "description": "The id of the key that made it."},
+    "expires": {**_MAYBE_TIME, "description": "null: never."},
+    "revoked": _MAYBE_TIME,
+    "last_used": {**_MAYBE_TIME, "description": "To within an hour."},
+}
 _SUMMARY: Final[dict[str, Json]] = {
     "id": _TEXT,
     "url": _URL,
@@ -205,6 +247,9 @@ ANSWERS: Final[Mapping[str, dict[str, Json]]] = {
         count={"type": "integer", "description": "How often, as far as it was written down."},
         last=_TIME,
     ),
+    "Keys": _object(items=_list(_ref("KeyShown")), cursor=_MAYBE_TEXT),
+    "KeyShown": _object(**_KEY),
+    "NewKey": _object(key={"type": "string", "description": "The key itself: shown this once."}, **_KEY),
     "Received": _object(received={"type": "boolean", "const": True}),
     "Expiry": _object(expires=_EXPIRES),
     "Approval": _object(

@@ -12,7 +12,7 @@ from chalicelib.api.routes import Route
 from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.values import Json
-from chalicelib.ports import Blobs, Clock, Credentials, Door, Facts, Ids, Live, Plans, Versions
+from chalicelib.ports import Blobs, Clock, Credentials, Documents, Door, Facts, Ids, Live, Plans, Versions
 
 NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
 
@@ -37,7 +37,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What wiring brings. `facts` is asked for pages only."""
+    """What wiring brings. `facts` is asked for pages, and whose an execution is."""
 
     door: Door
     plans: Plans
@@ -45,6 +45,7 @@ class Tools:
     facts: Facts
     blobs: Blobs
     credentials: Credentials
+    documents: Documents
     clock: Clock
     ids: Ids
     keys: Keys

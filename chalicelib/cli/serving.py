@@ -21,6 +21,11 @@ def dev(
     url: Annotated[str, typer.Option(help="Where the outside reaches it: the address of a tunnel.")] = "",
     allow_private: AllowPrivate = None,
     only_host: OnlyHosts = None,
+    *,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A name it may be asked under besides localhost and that of --url."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve the flows of a folder on this machine: hooks, schedules, the API. Files that change are published again."""
@@ -55,6 +60,7 @@ def dev(
         url=url,
         allow_private=networks,
         only_hosts=tuple(only_host or ()),
+        allow_hosts=tuple(allow_host or ()),
     )
     with asyncio.Runner(loop_factory=loops.quickest()) as runner:
         try:

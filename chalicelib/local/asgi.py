@@ -5,6 +5,7 @@ from typing import Any, Final, TypeAlias
 
 from chalicelib.api.app import Api
 from chalicelib.api.request import Answer, Request, read_query
+from chalicelib.local.hosts import Hosts, misdirected
 from chalicelib.ports import Clock
 from chalicelib.worker.budget import to_milliseconds
 
@@ -32,9 +33,10 @@ class ClientLeftError(Exception):
 class AsgiApp:
     """An ASGI 3 application around the API. WebSockets come with the console; until then they are refused."""
 
-    def __init__(self, api: Api, clock: Clock) -> None:
+    def __init__(self, api: Api, clock: Clock, hosts: Hosts) -> None:
         self._api = api
         self._clock = clock
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's turn."""
@@ -53,6 +55,9 @@ class AsgiApp:
         headers: dict[str, str] = {}
         for name, value in pairs:
             headers.setdefault(name, value)
+        if sum(name == "host" for name, _ in pairs) != 1 or not self._hosts.answers_to(headers["host"]):
+            await _send(send, misdirected(), scope["method"])
+            return
         try:
             body = await _body(receive, self._api.largest_body, headers.get("content-length", ""))
         except ClientLeftError:
@@ -72,11 +77,15 @@ class AsgiApp:
             query,
         )
         answer = await self._api(request) if request.path != "/" else root(request)
-        out = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers]
-        if answer.header("content-length") is None and answer.status not in {204, 304}:
-            out.append((b"content-length", str(len(answer.body)).encode()))
-        await send({"type": "http.response.start", "status": answer.status, "headers": out})
-        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
+        await _send(send, answer, request.method)
+
+
+async def _send(send: Send, answer: Answer, method: str) -> None:
+    out = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers]
+    if answer.header("content-length") is None and answer.status not in {204, 304}:
+        out.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": out})
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
 
 
 def root(request: Request) -> Answer:

@@ -20,6 +20,7 @@ from chalicelib.adapters.egress import listed_hosts
 from chalicelib.api.auth import MAIN_TENANT
 from chalicelib.errors import SettingError
 from chalicelib.local.asgi import AsgiApp
+from chalicelib.local.hosts import Hosts
 from chalicelib.local.inside import Inside, OwnKey
 from chalicelib.local.keys import AdminKey, admin_key, fetch_link_key
 from chalicelib.local.loops import settle
@@ -50,6 +51,8 @@ class DevSettings:
     """Where the outside finds the server, if that is another address than its own: a tunnel, a proxy."""
     allow_private: tuple[str, ...] = ()
     only_hosts: tuple[str, ...] = ()
+    allow_hosts: tuple[str, ...] = ()
+    """Names under which it may be asked, besides the loopback's and that of `url`."""
 
 
 async def serve(settings: DevSettings, up: Callable[[Situation], None], note: Callable[[str], None]) -> None:
@@ -57,6 +60,7 @@ async def serve(settings: DevSettings, up: Callable[[Situation], None], note: Ca
 
     Raises SettingError where the port or the store is taken, UsageError where there is no folder of flows.
     """
+    hosts = hosts_of(settings)
     key = admin_key(settings.store.parent, settings.environment)
     with _listening(settings.host, settings.port) as listening:
         listens = _address(settings.host, listening.getsockname()[1])
@@ -75,7 +79,7 @@ async def serve(settings: DevSettings, up: Callable[[Situation], None], note: Ca
             )
         )
         try:
-            await _Dev(settings, embedded, own).serve(listening, key, up, note)
+            await _Dev(settings, embedded, own, hosts).serve(listening, key, up, note)
         finally:
             await embedded.close()
 
@@ -83,8 +87,9 @@ async def serve(settings: DevSettings, up: Callable[[Situation], None], note: Ca
 class _Dev:
     """The parts of a server that is up."""
 
-    def __init__(self, settings: DevSettings, embedded: Embedded, own: OwnKey) -> None:
+    def __init__(self, settings: DevSettings, embedded: Embedded, own: OwnKey, hosts: Hosts) -> None:
         self._settings = settings
+        self._hosts = hosts
         self._embedded = embedded
         ticks = Ticks(embedded.door, embedded.plans, embedded.store.facts, embedded.clock)
         self._heap = TimerHeap(ticks, embedded.clock)
@@ -100,7 +105,7 @@ class _Dev:
         published = await shelf.publish_all()
         resumed = await embedded.start()
         situation = await self._situation(key, published, resumed)
-        server = _Server(AsgiApp(embedded.api, embedded.clock), lambda: up(situation))
+        server = _Server(AsgiApp(embedded.api, embedded.clock, self._hosts), lambda: up(situation))
         stop = asyncio.Event()
         beside = [
             asyncio.create_task(self._heap.fire(), name="schedules"),
@@ -138,10 +143,20 @@ class _Dev:
         )
 
 
+def hosts_of(settings: DevSettings) -> Hosts:
+    """The names that the server answers to; raises UsageError where one cannot be a name."""
+    names = [*settings.allow_hosts, *([settings.url] if settings.url else [])]
+    if _is_loopback(settings.host):
+        return Hosts(names)
+    is_name = not _is_address(settings.host)
+    return Hosts([*names, *([settings.host] if is_name else [])], is_open=True)
+
+
 async def restore(embedded: Embedded, heap: TimerHeap) -> None:
-    """Plan the schedules of everything that is published: of flows whose file is not here any more too."""
-    for live in await embedded.store.versions.flows(MAIN_TENANT):
-        await heap.replace(live, await embedded.plans.plan(live.tenant, live.flow, live.version))
+    """Plan the schedules of everything that is published, whose ever: of flows whose file is not here any more too."""
+    for tenant in await embedded.store.versions.tenants():
+        for live in await embedded.store.versions.flows(tenant):
+            await heap.replace(live, await embedded.plans.plan(live.tenant, live.flow, live.version))
 
 
 async def changes(folder: Path, stop: asyncio.Event) -> AsyncIterator[set[Path]]:
@@ -216,6 +231,14 @@ def _address(host: str, port: int) -> str:
     """The server's own address; a wildcard is reached by the loopback."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  shown, not bound
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -30,6 +30,7 @@ from chalicelib.kit.values import (
     StartFlow,
 )
 from chalicelib.ports import HttpRequest
+from chalicelib.ports.files import Files
 from chalicelib.signing.outbound import Outgoing, authorize
 from chalicelib.worker.budget import to_milliseconds
 from chalicelib.worker.children import DEEPEST
@@ -87,10 +88,10 @@ class Errand:
             case StartFlow():
                 return await self._start(ask)
             case PutFile(content, name, kind):
-                blob = await self.tools.blobs.put(content)
+                blob = await Files(self.tools.blobs, self.tenant).put(content)
                 return {"file": blob, "name": name, "type": kind, "size": len(content)}
             case GetFile(file):
-                return await self.tools.blobs.get(_blob_name(file))
+                return await Files(self.tools.blobs, self.tenant).get(_blob_name(file))
             case GetMoment():
                 return self.moment
             case Hmac(algorithm, content):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import jsonschema
 
 from chalicelib.adapters.memory.blobs import MemoryBlobs
+from chalicelib.adapters.memory.documents import MemoryDocuments
 from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.adapters.memory.refusals import MemoryRefusals
 from chalicelib.adapters.memory.versions import MemoryVersions
@@ -20,6 +21,7 @@ from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.request import Request, read_query
 from chalicelib.api.schemas import ANSWERS
 from chalicelib.api.sender_hosts import SenderHosts
+from chalicelib.api.stored_keys import StoredKeys
 from chalicelib.api.times import to_milliseconds
 from chalicelib.api.tools import Settings, Tools
 from chalicelib.catalogue import entries
@@ -74,11 +76,22 @@ class Ids:
 
 
 class Keys:
+    """A key for each role, and those that are made through the API."""
+
+    def __init__(self, stored):
+        self.stored = stored
+
     async def caller(self, key):
         for role in Role:
             if key == KEYS[role.name.lower()]:
                 return Caller(f"key_{role.name.lower()}", role)
-        return None
+        return await self.stored.caller(key)
+
+    def used(self, caller):
+        return self.stored.used(caller)
+
+    def forget(self, tenant, key_id):
+        self.stored.forget(tenant, key_id)
 
 
 class Credentials:
@@ -228,6 +241,7 @@ class House:
     def __init__(self, **settings):
         self.clock, self.ids, self.credentials = Clock(), Ids(), Credentials()
         self.versions, self.facts, self.blobs = MemoryVersions(), MemoryFacts(), MemoryBlobs()
+        self.documents = MemoryDocuments()
         self.door = Door(self.ids)
         self.plans = RememberedPlans(self.versions, entries(), self.clock)
         self.told = []
@@ -240,9 +254,10 @@ class House:
             facts=self.facts,
             blobs=self.blobs,
             credentials=self.credentials,
+            documents=self.documents,
             clock=self.clock,
             ids=self.ids,
-            keys=Keys(),
+            keys=Keys(StoredKeys(self.documents, self.clock)),
             settings=Settings(**{"base_url": "https://penstock.example", **settings}),
             sender_hosts=SenderHosts(self.http, self.clock),
             refusals=self.refusals,

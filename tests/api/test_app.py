@@ -10,8 +10,11 @@ from tests.api.house import SIGNED, STEPS, House, loaded, opened_hook, refused
 
 def test_an_address_where_nothing_is_is_not_found():
     house = House()
-    for path in ("/", "/api", "/api/v1", "/api/v1/flow", "/api/v1/flows/", "", "flows", "//", "/api/v1/health/x", "/%"):
+    for path in ("/", "/api", "", "flows", "//", "/%"):
         refused(house.send("GET", path), 404, "not_found")
+    for path in ("/api/v1", "/api/v1/flow", "/api/v1/flows/", "/api/v1/health/x"):
+        refused(house.send("GET", path), 401, "unauthenticated")
+        refused(house.send("GET", path, role="viewer"), 404, "not_found")
 
 
 def test_a_method_that_an_address_does_not_take_is_told_which_it_takes():
@@ -22,11 +25,19 @@ def test_a_method_that_an_address_does_not_take_is_told_which_it_takes():
     refused(house.send("BREW", "/api/v1/health"), 405, "method_not_allowed")
 
 
-def test_options_names_the_methods_and_needs_no_key():
+def test_options_names_the_methods():
     house = House()
-    answer = house.send("OPTIONS", "/api/v1/flows/shop")
+    answer = house.send("OPTIONS", "/api/v1/flows/shop", role="viewer")
     assert (answer.status, answer.header("allow"), answer.body) == (204, "GET, PUT, HEAD, OPTIONS", b"")
     assert "POST" in (house.send("OPTIONS", "/hooks/shop/placed").header("allow") or "")
+    assert house.send("OPTIONS", "/api/v1/health").status == 204
+
+
+def test_without_a_key_nothing_is_learned_of_a_closed_address_not_even_its_methods():
+    house = House(limit_bytes=10)
+    for method in ("OPTIONS", "DELETE", "BREW", "HEAD", "POST"):
+        answer = house.send(method, "/api/v1/flows/shop", b"a body that is over the limit")
+        assert (answer.status, answer.header("allow")) == (401, None), method
 
 
 def test_head_says_what_get_says_without_its_body():

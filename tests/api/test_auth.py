@@ -31,7 +31,6 @@ def test_the_routes_that_are_public_are_these():
         "approvals:show",
         "approvals:decide",
         "about:health",
-        "about:openapi",
     }
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.engine.records import Status
 from chalicelib.ports import Entered
+from chalicelib.ports.files import Files
 from tests.api.house import OPEN, House, failed, image, loaded, refused
 
 ID = "01h" + "0" * 23
@@ -83,7 +84,7 @@ def test_an_answer_of_bytes_is_exact_whatever_the_sender_accepts(accept):
     content = bytes(range(256)) + b"\x89PNG\r\n\xff\xfe{"
 
     def entered(house):
-        name = asyncio.run(house.blobs.put(content))
+        name = asyncio.run(Files(house.blobs, "main").put(content))
         file = {"file": name, "name": "a.png", "type": "image/png", "size": len(content)}
         return said(**{"as": "file", "body": file, "headers": {"content-type": "image/png"}})
 

@@ -54,11 +54,13 @@ def test_what_strangers_send_to_a_link_is_not_described_as_a_flow_file():
 
 def test_routes_are_sorted_under_what_they_are_about():
     tags = {tag for item in document()["paths"].values() for operation in item.values() for tag in operation["tags"]}
-    assert tags == {"hooks", "callbacks", "approvals", "flows", "executions", "refusals", "nodes", "health", "openapi"}
+    public = {"hooks", "callbacks", "approvals", "health"}
+    assert tags == {*public, "flows", "executions", "refusals", "nodes", "openapi", "keys"}
 
 
-def test_anybody_may_read_it():
-    answer = House().send("GET", "/api/v1/openapi.json")
+def test_whoever_has_a_key_may_read_it():
+    assert House().send("GET", "/api/v1/openapi.json").status == 401
+    answer = House().send("GET", "/api/v1/openapi.json", role="viewer")
     assert answer.status == 200
     assert loaded(answer) == json.loads(json.dumps(document(base_url="https://penstock.example")))
 

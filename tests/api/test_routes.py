@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from chalicelib.api.app import handler_of
-from chalicelib.api.routes import TABLE, Router
+from chalicelib.api.router import Router
+from chalicelib.api.routes import TABLE
 from chalicelib.api.schemas import ANSWERS, BODIES, PARAMETERS
 
 

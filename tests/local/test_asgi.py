@@ -74,7 +74,7 @@ class Wire:
 
 
 def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "host: here"]
+    lines = [f"{method} {path} HTTP/1.1", "host: localhost"]
     if body:
         lines.append(f"content-length: {len(body)}")
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]

@@ -65,7 +65,7 @@ def test_it_serves_open_and_signed_hooks_and_nothing_else_without_a_key(tmp_path
                 assert client.get(f"{dev.url}/api/v1{path}").status_code == 401, path
             assert client.put(f"{dev.url}/api/v1/flows/greet", content=b"x").status_code == 401
             assert client.get(f"{dev.url}/api/v1/health").json() == {"status": "ok"}
-            assert client.get(f"{dev.url}/api/v1/openapi.json").json()["openapi"].startswith("3.1")
+            assert client.get(f"{dev.url}/api/v1/openapi.json").status_code == 401
             assert "Penstock" in client.get(dev.url).text
         assert dev.ask("GET", "/executions").json()["items"][0]["status"] == "succeeded"
         assert dev.stop() == 0

@@ -1,7 +1,6 @@
 """A whole deployment with nothing faked but the outside and time: the API, the door, the worker, and a real store."""
 
 import asyncio
-import hashlib
 import json
 from base64 import b64encode
 from contextlib import asynccontextmanager
@@ -11,13 +10,16 @@ from typing import Any
 from chalicelib import catalogue
 from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.memory.blobs import MemoryBlobs
+from chalicelib.adapters.memory.documents import MemoryDocuments
 from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.adapters.memory.queue import MemoryQueue
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.api.app import Api
-from chalicelib.api.auth import AdminKeys
+from chalicelib.api.auth import AdminKeys, key_hash
+from chalicelib.api.gate import Gate
 from chalicelib.api.request import Answer, Request, read_query
+from chalicelib.api.stored_keys import StoredKeys
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
 from chalicelib.worker.budget import Budget, to_milliseconds
@@ -49,7 +51,7 @@ class Place:
         self.ids = CountedIds()
         self.ends = Ends()
         self.background = Background() if is_embedded else None
-        credentials = FixedCredentials(
+        self.credentials = credentials = FixedCredentials(
             hook={"secret": HOOK_SECRET},
             api={"kind": "bearer", "token": CANARY},
             person={"kind": "basic", "username": "ann", "password": CANARY},
@@ -81,9 +83,10 @@ class Place:
                 facts=store.facts,
                 blobs=store.blobs,
                 credentials=credentials,
+                documents=store.documents,
                 clock=clock,
                 ids=self.ids,
-                keys=AdminKeys([hashlib.sha256(ADMIN.encode()).hexdigest()]),
+                keys=Gate(AdminKeys([key_hash(ADMIN)]), StoredKeys(store.documents, clock)),
                 settings=ApiSettings(base_url="https://penstock.example", wait_seconds=25.0),
             )
         )
@@ -100,31 +103,42 @@ class Place:
             body = json.dumps(body).encode()
         return await self.api(Request(method, path, read_query(query), given, body, self.now, "", (), query))
 
-    async def rest(self, method: str, target: str, body: Any = b"", content_type: str = "") -> tuple[int, Any]:
-        headers = {"authorization": f"Bearer {ADMIN}"}
+    async def rest(
+        self, method: str, target: str, body: Any = b"", content_type: str = "", *, key: str = ADMIN
+    ) -> tuple[int, Any]:
+        headers = {"authorization": f"Bearer {key}"}
         if content_type:
             headers["content-type"] = content_type
         answer = await self.send(method, f"/api/v1/{target}", body, headers)
         return answer.status, json.loads(answer.body) if answer.body else None
 
-    async def publish(self, text: str) -> dict[str, Any]:
+    async def publish(self, text: str, *, key: str = ADMIN) -> dict[str, Any]:
         name = text.partition("flow: ")[2].partition("\n")[0].strip()
-        status, told = await self.rest("PUT", f"flows/{name}", text.encode(), "application/yaml")
+        status, told = await self.rest("PUT", f"flows/{name}", text.encode(), "application/yaml", key=key)
         assert status in {200, 201}, told
         return told
 
-    async def hook(self, address: str, body: bytes, delivery: str = "msg_1", kind: str = "application/json") -> Answer:
+    async def hook(
+        self,
+        address: str,
+        body: bytes,
+        delivery: str = "msg_1",
+        kind: str = "application/json",
+        *,
+        key: bytes = HOOK_KEY,
+    ) -> Answer:
         """A delivery signed as Standard Webhooks say."""
         import hmac
 
         at = str(self.now // 1000)
-        signature = hmac.new(HOOK_KEY, f"{delivery}.{at}.".encode() + body, "sha256").digest()
+        signature = hmac.new(key, f"{delivery}.{at}.".encode() + body, "sha256").digest()
         signed = {
             "webhook-id": delivery,
             "webhook-timestamp": at,
             "webhook-signature": "v1," + b64encode(signature).decode(),
         }
-        return await self.send("POST", f"/hooks/{address}", body, {**signed, "content-type": kind})
+        path = address if address.startswith("/") else f"/hooks/{address}"
+        return await self.send("POST", path, body, {**signed, "content-type": kind})
 
     async def settle(self, idle_minutes: int = 20) -> None:
         """Let the background end, and work the queue off; time jumps over what is held back, and each minute is swept."""
@@ -154,6 +168,7 @@ class Place:
 class MemoryStore:
     def __init__(self, clock: JumpingClock) -> None:
         self.facts, self.blobs, self.versions = MemoryFacts(), MemoryBlobs(), MemoryVersions()
+        self.documents = MemoryDocuments()
         self.queue = MemoryQueue(clock)
 
     def everything(self) -> str:

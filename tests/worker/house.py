@@ -77,9 +77,10 @@ class FixedCredentials:
         self.fields = fields
 
     async def open(self, tenant: str, name: str) -> Mapping[str, str]:
-        if name not in self.fields:
+        found = self.fields.get(name if tenant == "main" else f"{tenant}/{name}")
+        if found is None:
             raise CredentialMissingError(f"No credential `{name}`.")
-        return self.fields[name]
+        return found
 
 
 @dataclass

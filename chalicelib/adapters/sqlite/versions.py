@@ -80,6 +80,11 @@ class SqliteVersions:
 
         return await self._journal.read(found)
 
+    async def tenants(self) -> Sequence[str]:
+        """Everybody who has published a flow here."""
+        rows = await self._journal.read(lambda db: db.execute("SELECT DISTINCT tenant FROM live").fetchall())
+        return sorted(tenant for (tenant,) in rows)
+
 
 def _live(row: tuple[str, str, str, int, int, int, str, str | None]) -> Live:
     tenant, flow, version, enabled, published, rev, tokens, extras = row

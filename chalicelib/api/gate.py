@@ -1,0 +1,47 @@
+"""Who knows which key: the configuration its own, the store those that were made, an issuer its tokens."""
+
+from collections.abc import Awaitable, Mapping
+
+from chalicelib.api.auth import AdminKeys, Caller, Keys
+from chalicelib.api.stored_keys import PREFIX, StoredKeys
+from chalicelib.ports import Clock, Documents, Http
+
+OIDC = "PENSTOCK_OIDC"
+"""The setting that says whose tokens count (docs/access.md)."""
+
+
+class Gate:
+    """Fulfils `Keys` by asking whoever may know a key."""
+
+    def __init__(self, admin: AdminKeys, stored: StoredKeys, tokens: Keys | None = None) -> None:
+        self._admin = admin
+        self._stored = stored
+        self._tokens = tokens
+
+    async def caller(self, key: str) -> Caller | None:
+        """Whose key this is."""
+        found = await self._admin.caller(key)
+        if found is not None:
+            return found
+        if key.startswith(PREFIX):
+            return await self._stored.caller(key)
+        return await self._tokens.caller(key) if self._tokens is not None else None
+
+    def used(self, caller: Caller) -> Awaitable[None] | None:
+        """Stored keys are noted, the others are not ours to write about."""
+        return self._stored.used(caller)
+
+    def forget(self, tenant: str, key_id: str) -> None:
+        """A key was changed here."""
+        self._stored.forget(tenant, key_id)
+
+
+def gate_of(admin: AdminKeys, documents: Documents, environment: Mapping[str, str], http: Http, clock: Clock) -> Gate:
+    """The gate of a deployment; raises SettingError where its settings cannot be read."""
+    setting = environment.get(OIDC, "")
+    tokens: Keys | None = None
+    if setting:
+        from chalicelib.api.tokens import TokenKeys, issuer_from  # imported late: few deployments have an issuer
+
+        tokens = TokenKeys(issuer_from(setting), http, clock)
+    return Gate(admin, StoredKeys(documents, clock), tokens)
