@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from chalicelib import catalogue
 from chalicelib.adapters.aws.blobs import AwsBlobs
 from chalicelib.adapters.aws.client import Aws, Endpoints
+from chalicelib.adapters.aws.documents import AwsDocuments
 from chalicelib.adapters.aws.facts import AwsFacts
 from chalicelib.adapters.aws.keys import keys_from_environment, region_from_environment
+from chalicelib.adapters.aws.limits import AwsLimits
 from chalicelib.adapters.aws.names import Names
 from chalicelib.adapters.aws.queue import AwsQueue
 from chalicelib.adapters.aws.refusals import AwsRefusals
@@ -27,12 +29,15 @@ from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_f
 from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_engine, client_for_flows
 from chalicelib.adapters.http_guard import EgressPolicy
+from chalicelib.adapters.memory.limits import MemoryLimits
 from chalicelib.api.app import Api
+from chalicelib.api.audit_log import AuditLog
 from chalicelib.api.auth import AdminKeys, hashes_from
 from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
+from chalicelib.api.watch import watch_from
 from chalicelib.errors import PenstockError, SettingError
 from chalicelib.signing.forms import AwsKeys
 from chalicelib.worker.budget import Budget, to_milliseconds
@@ -101,6 +106,8 @@ class OnAws:
         )
         self.door = FrontDoor(self.tools, ends)
         self.refusals = RefusalTally(AwsRefusals(aws, names.table), self.clock)
+        documents = AwsDocuments(aws, names.table, self.clock)
+        watch = watch_from(environment)
         self.api = Api(
             ApiTools(
                 door=self.door,
@@ -109,14 +116,18 @@ class OnAws:
                 facts=self.tools.facts,
                 blobs=self.blobs,
                 credentials=self.tools.credentials,
+                documents=documents,
                 clock=self.clock,
                 ids=self.ids,
                 keys=AdminKeys(hashes_from(environment.get("PENSTOCK_ADMIN_KEY_HASH", ""))),
                 settings=ApiSettings(
-                    base_url=base_url, wait_seconds=WAIT_SECONDS, stage_vars=stage_vars_from(environment)
+                    base_url=base_url, wait_seconds=WAIT_SECONDS, stage_vars=stage_vars_from(environment), watch=watch
                 ),
                 sender_hosts=SenderHosts(self._http, self.clock),
                 refusals=self.refusals,
+                audit=AuditLog(documents, self.clock, self.ids, days=watch.audit_days),
+                limits=AwsLimits(aws, names.table, self.clock),
+                peer_limits=MemoryLimits(self.clock),
                 on_published=self._published,
             )
         )

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Final, TypeAlias, cast
 
-from chalicelib.api.auth import allow, authenticate
-from chalicelib.api.content import refuse_size
+from chalicelib.api.answer_headers import guarded
+from chalicelib.api.content import refuse_head, refuse_size
 from chalicelib.api.problems import problem, problem_of
 from chalicelib.api.request import Answer, Request
 from chalicelib.api.routes import Route, Router, allowed
@@ -17,6 +17,7 @@ from chalicelib.errors import MethodNotAllowedError, NotFoundError, PenstockErro
 Handler: TypeAlias = Callable[[Call], Awaitable[Answer]]
 
 _ROOM: Final = "chalicelib.api"
+_HOOKS: Final = ("/hooks/", "/t/")
 _log = logging.getLogger("penstock.api")
 
 
@@ -27,6 +28,7 @@ class Api:
         self._tools = tools
         self._router = Router()
         self._handlers: dict[str, Handler] = {}
+        self._is_encrypted = tools.settings.base_url.startswith("https://")
 
     async def __call__(self, request: Request) -> Answer:
         """Answer a request."""
@@ -36,6 +38,7 @@ class Api:
             answer = self.refusal(error)
         except Exception as error:  # noqa: BLE001 - the border: whatever went wrong in one request, the server goes on
             answer = self._mishap(error)
+        answer = self.guarded(answer, is_flows=request.path.startswith(_HOOKS))
         if request.method == "HEAD":  # RFC 9110 section 9.3.2: the same headers, no body
             return Answer(answer.status, (*answer.headers, ("content-length", str(len(answer.body)))))
         return answer
@@ -45,6 +48,10 @@ class Api:
         """Bytes after which a host may stop reading: one more, and the answer is 413."""
         return self._tools.settings.limit_bytes
 
+    def guarded(self, answer: Answer, *, is_flows: bool = False) -> Answer:
+        """The answer with what every answer says to browsers; a host uses it for answers of its own."""
+        return guarded(answer, is_encrypted=self._is_encrypted, is_flows=is_flows)
+
     def refusal(self, error: PenstockError) -> Answer:
         """An error as an answer; a host uses it for what goes wrong before there is a request."""
         if error.status >= 500:
@@ -52,6 +59,7 @@ class Api:
         return problem_of(error)
 
     async def _answer(self, request: Request) -> Answer:
+        refuse_head(request)
         match = self._router.match(request.path)
         if match is None or not any(route.is_hook for route in match.routes.values()):  # hooks count what they refuse
             refuse_size(request, self.largest_body)
@@ -64,11 +72,24 @@ class Api:
             if method == "OPTIONS":
                 return Answer(204, (("allow", ", ".join(methods)),))
             raise MethodNotAllowedError(f"This address takes {', '.join(methods)}, not {method[:20]}.", allow=methods)
-        caller = None
-        if route.role is not None:
-            caller = await authenticate(request, self._tools.keys)
-            allow(caller, route.role)
-        call = Call(request, self._tools, route, match.names, caller)
+        if route.role is None:
+            return await self._carry_out(Call(request, self._tools, route, match.names, None))
+        from chalicelib.api.admission import admit  # imported late: strangers' deliveries need none of it
+
+        admitted = await admit(request, self._tools, route)
+        try:
+            return await self._carry_out(Call(request, self._tools, route, match.names, admitted.caller))
+        except PenstockError as error:
+            await admitted.failed(self._tools, error.code)
+            raise
+        except Exception:
+            await admitted.failed(self._tools, "internal")
+            raise
+
+    async def _carry_out(self, call: Call) -> Answer:
+        """Read what was sent, and let the handler answer."""
+        request, route = call.request, call.route
+        method = request.method
         if not route.reads_itself:
             from chalicelib.api.reading import read_body, read_parameters  # imported late: hooks read theirs themselves
 

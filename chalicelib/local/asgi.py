@@ -13,11 +13,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-_TEXT: Final = (
-    ("content-type", "text/plain; charset=utf-8"),
-    ("cache-control", "no-store"),
-    ("x-content-type-options", "nosniff"),
-)
+_TEXT: Final = (("content-type", "text/plain; charset=utf-8"),)
 _ROOT: Final = b"""This is a Penstock server.
 
 The API is described at /api/v1/openapi.json, and takes `Authorization: Bearer <key>`.
@@ -71,7 +67,7 @@ class AsgiApp:
             pairs,
             query,
         )
-        answer = await self._api(request) if request.path != "/" else root(request)
+        answer = await self._api(request) if request.path != "/" else self._api.guarded(root(request))
         out = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers]
         if answer.header("content-length") is None and answer.status not in {204, 304}:
             out.append((b"content-length", str(len(answer.body)).encode()))

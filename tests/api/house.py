@@ -11,17 +11,21 @@ from datetime import UTC, datetime, timedelta
 import jsonschema
 
 from chalicelib.adapters.memory.blobs import MemoryBlobs
+from chalicelib.adapters.memory.documents import MemoryDocuments
 from chalicelib.adapters.memory.facts import MemoryFacts
+from chalicelib.adapters.memory.limits import MemoryLimits
 from chalicelib.adapters.memory.refusals import MemoryRefusals
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.api.app import Api
-from chalicelib.api.auth import Caller, Role
+from chalicelib.api.audit_log import AuditLog
+from chalicelib.api.auth import Caller, Role, key_hash
 from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.request import Request, read_query
 from chalicelib.api.schemas import ANSWERS
 from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.api.times import to_milliseconds
 from chalicelib.api.tools import Settings, Tools
+from chalicelib.api.watch import Watch
 from chalicelib.catalogue import entries
 from chalicelib.engine.ids import crockford, hashed_id
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
@@ -74,10 +78,18 @@ class Ids:
 
 
 class Keys:
+    def __init__(self):
+        self.revoked = set()
+        self.rates = {}
+
     async def caller(self, key):
+        return await self.holder(key_hash(key))
+
+    async def holder(self, hashed):
         for role in Role:
-            if key == KEYS[role.name.lower()]:
-                return Caller(f"key_{role.name.lower()}", role)
+            name = role.name.lower()
+            if hashed == key_hash(KEYS[name]) and name not in self.revoked:
+                return Caller(f"key_{name}", role, rate=self.rates.get(name))
         return None
 
 
@@ -233,6 +245,10 @@ class House:
         self.told = []
         self.http = Http()
         self.refusals = RefusalTally(MemoryRefusals(), self.clock)
+        self.documents = MemoryDocuments()
+        self.keys = Keys()
+        self.audit = AuditLog(self.documents, self.clock, Ids(), days=settings.get("watch", Watch()).audit_days)
+        self.limits = MemoryLimits(self.clock)
         self.tools = Tools(
             door=self.door,
             plans=self.plans,
@@ -240,12 +256,16 @@ class House:
             facts=self.facts,
             blobs=self.blobs,
             credentials=self.credentials,
+            documents=self.documents,
             clock=self.clock,
             ids=self.ids,
-            keys=Keys(),
+            keys=self.keys,
             settings=Settings(**{"base_url": "https://penstock.example", **settings}),
             sender_hosts=SenderHosts(self.http, self.clock),
             refusals=self.refusals,
+            audit=self.audit,
+            limits=self.limits,
+            peer_limits=self.limits,
             on_published=self.tell,
         )
         self.api = Api(self.tools)
@@ -253,7 +273,7 @@ class House:
     async def tell(self, live, plan):
         self.told.append((live, plan.version))
 
-    def send(self, method, target, body=b"", *, headers=None, role=None, raw_headers=()):
+    def send(self, method, target, body=b"", *, headers=None, role=None, raw_headers=(), peer=""):
         path, _, query = target.partition("?")
         given = dict(headers or {})
         if role is not None:
@@ -262,7 +282,7 @@ class House:
             given.setdefault("content-type", "application/json")
             body = json.dumps(body).encode()
         received = to_milliseconds(self.clock.now())
-        request = Request(method, path, read_query(query), given, body, received, "", raw_headers, query)
+        request = Request(method, path, read_query(query), given, body, received, peer, raw_headers, query)
         return asyncio.run(self.api(request))
 
     def publish(self, text, name="shop"):

@@ -27,7 +27,8 @@ def test_every_operation_has_a_name_of_its_own():
 
 def test_public_routes_say_so_and_all_others_want_a_key():
     described = document()
-    assert described["security"] == [{"key": []}]
+    assert described["security"] == [{"key": []}, {"session": []}]
+    assert described["components"]["securitySchemes"].keys() == {"key", "session"}
     for route in TABLE:
         for method in route.methods:
             operation = described["paths"][route.path][method.lower()]
@@ -54,7 +55,20 @@ def test_what_strangers_send_to_a_link_is_not_described_as_a_flow_file():
 
 def test_routes_are_sorted_under_what_they_are_about():
     tags = {tag for item in document()["paths"].values() for operation in item.values() for tag in operation["tags"]}
-    assert tags == {"hooks", "callbacks", "approvals", "flows", "executions", "refusals", "nodes", "health", "openapi"}
+    assert tags == {
+        "hooks",
+        "callbacks",
+        "approvals",
+        "flows",
+        "executions",
+        "refusals",
+        "nodes",
+        "health",
+        "openapi",
+    } | {
+        "audit",
+        "session",
+    }
 
 
 def test_anybody_may_read_it():

@@ -11,11 +11,13 @@ from typing import Any
 from chalicelib import catalogue
 from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.memory.blobs import MemoryBlobs
+from chalicelib.adapters.memory.documents import MemoryDocuments
 from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.adapters.memory.queue import MemoryQueue
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.api.app import Api
+from chalicelib.api.audit_log import AuditLog
 from chalicelib.api.auth import AdminKeys
 from chalicelib.api.request import Answer, Request, read_query
 from chalicelib.api.tools import Settings as ApiSettings
@@ -81,10 +83,12 @@ class Place:
                 facts=store.facts,
                 blobs=store.blobs,
                 credentials=credentials,
+                documents=store.documents,
                 clock=clock,
                 ids=self.ids,
                 keys=AdminKeys([hashlib.sha256(ADMIN.encode()).hexdigest()]),
                 settings=ApiSettings(base_url="https://penstock.example", wait_seconds=25.0),
+                audit=AuditLog(store.documents, clock, CountedIds(), days=365),
             )
         )
 
@@ -155,9 +159,11 @@ class MemoryStore:
     def __init__(self, clock: JumpingClock) -> None:
         self.facts, self.blobs, self.versions = MemoryFacts(), MemoryBlobs(), MemoryVersions()
         self.queue = MemoryQueue(clock)
+        self.documents = MemoryDocuments()
 
     def everything(self) -> str:
-        return repr([vars(self.facts), vars(self.blobs), vars(self.versions), vars(self.queue._letters)])
+        stores = (self.facts, self.blobs, self.versions, self.queue._letters, self.documents)
+        return repr([vars(each) for each in stores])
 
 
 KINDS = ("memory", "lambda", "sqlite")
