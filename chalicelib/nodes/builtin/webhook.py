@@ -43,6 +43,6 @@ class Webhook(Trigger):
     """The method it answers, or a list of them; any other is told 405."""
     limit_bytes: Annotated[int, Field(ge=1, le=6_000_000)] | None = None
     """The largest body it takes, in bytes, where that is less than the deployment's limit."""
-    rate: Annotated[str, Field(pattern=RATE)] | None = None
+    rate: Annotated[str, Field(pattern=RATE, json_schema_extra={"examples": ["100/minute"]})] | None = None
     """How often it takes a delivery, such as `100/minute` (or second, hour, day): so many at once, and so many again
     over that time. Deliveries beyond are told 429 and when to come again; without it, as the deployment says."""
