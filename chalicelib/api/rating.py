@@ -42,7 +42,7 @@ async def rate_hook(tools: Tools, tenant: str, flow: str, trigger: TriggerPlan) 
     who may.
     """
     given = trigger.parameters.get("rate")
-    rate = parse_rate(given) if isinstance(given, str) else tools.settings.watch.hook_rate
+    rate = parse_rate(given.strip()) if isinstance(given, str) else tools.settings.watch.hook_rate
     if rate is not None and tools.limits is not None:
         await _take(tools.limits, tenant, f"hook/{flow}/{trigger.id}", rate, "hook", "Deliveries to this hook")
 

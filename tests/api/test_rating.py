@@ -104,7 +104,7 @@ def test_a_rate_that_is_none_is_refused_when_the_flow_is_published(rate):
     (mistake,) = problem["errors"]
     assert mistake["what"].startswith("`rate` ")
     assert mistake["do"] == "Write it like 100/minute."
-    assert (mistake["line"], mistake["column"]) == (3, 90)
+    assert (mistake["line"], mistake["column"]) == (3, text.splitlines()[2].index(f'"{rate}"') + 1)
 
 
 def test_a_key_may_ask_as_often_as_the_deployment_says_and_no_other_key_waits_for_it():
