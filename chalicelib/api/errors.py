@@ -31,6 +31,13 @@ class HeadersTooLargeError(CallerError):
     status = 431
 
 
+class RequestTooSlowError(CallerError):
+    """The request did not come whole in time. Send it again, faster."""
+
+    code = "request_too_slow"
+    status = 408
+
+
 class CrossSiteError(CallerError):
     """Another site may have sent this in your name. Send it from the console, or with a key."""
 
