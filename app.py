@@ -24,6 +24,7 @@ if "chalice.cli" in sys.modules:  # we are being deployed
     deploy_hooks.install(os.path.dirname(__file__))
 
 from chalicelib.adapters.clock import SystemClock
+from chalicelib.api.answer_headers import guarded
 from chalicelib.api.problems import problem_of
 from chalicelib.api.routes import TABLE
 from chalicelib.cloud.bridge import Bridge
@@ -55,7 +56,7 @@ class Front(Chalice):
             answer = self._house.run(lambda house: house.api(request))
         except PenstockError as error:
             log.warning("The house could not be built: %s", error.detail, extra={"code": error.code})
-            answer = problem_of(error)
+            answer = guarded(problem_of(error), is_encrypted=True)  # the gateway takes https alone
         return to_gateway(answer)
 
 

@@ -15,15 +15,18 @@ from chalicelib.adapters.egress import policy_for_flows
 from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_from
 from chalicelib.adapters.expressions_apart import ApartEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_flows
+from chalicelib.adapters.memory.limits import MemoryLimits
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.tap import Tap
 from chalicelib.api.app import Api
+from chalicelib.api.audit_log import AuditLog
 from chalicelib.api.auth import AdminKeys
 from chalicelib.api.gate import gate_of
 from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
+from chalicelib.api.watch import watch_from
 from chalicelib.errors import PenstockError
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.values import Json
@@ -126,6 +129,9 @@ class Embedded:
         self.door = FrontDoor(self.tools, self.ends, self.background)
         self.schedules: Schedules | None = None
         self.refusals = RefusalTally(store.refusals, self.clock)
+        watch = watch_from(settings.environment)
+        self.audit = AuditLog(store.documents, self.clock, self.ids, days=watch.audit_days)
+        limits = MemoryLimits(self.clock)  # this process is the whole deployment
         self.api = Api(
             ApiTools(
                 door=self.door,
@@ -143,9 +149,13 @@ class Embedded:
                     limit_bytes=settings.limit_bytes,
                     wait_seconds=settings.wait_seconds,
                     stage_vars=settings.stage_vars or stage_vars_from(settings.environment),
+                    watch=watch,
                 ),
                 sender_hosts=SenderHosts(self.http, self.clock),
                 refusals=self.refusals,
+                audit=self.audit,
+                limits=limits,
+                peer_limits=limits,
                 on_published=self._published,
             )
         )
@@ -190,6 +200,7 @@ class Embedded:
     async def _sweep(self) -> None:
         """Look at what is due; with a short breath, so that long waits end on time."""
         await self.refusals.flush()
+        await self.audit.flush()
         if await sweep(self.tools, MOST_SWEPT) < MOST_SWEPT:
             await self.clock.sleep(SWEEP_SECONDS)
 
@@ -234,6 +245,7 @@ class Embedded:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.background.stop()
         await self.refusals.flush(is_last=True)
+        await self.audit.flush(is_last=True)
         await self.evaluator.close()
         await self.http.close()
         await self.store.close()

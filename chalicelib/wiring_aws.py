@@ -17,6 +17,7 @@ from chalicelib.adapters.aws.client import Aws, Endpoints
 from chalicelib.adapters.aws.documents import AwsDocuments
 from chalicelib.adapters.aws.facts import AwsFacts
 from chalicelib.adapters.aws.keys import keys_from_environment, region_from_environment
+from chalicelib.adapters.aws.limits import AwsLimits
 from chalicelib.adapters.aws.names import Names
 from chalicelib.adapters.aws.queue import AwsQueue
 from chalicelib.adapters.aws.refusals import AwsRefusals
@@ -28,13 +29,16 @@ from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_f
 from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_engine, client_for_flows
 from chalicelib.adapters.http_guard import EgressPolicy
+from chalicelib.adapters.memory.limits import MemoryLimits
 from chalicelib.api.app import Api
+from chalicelib.api.audit_log import AuditLog
 from chalicelib.api.auth import AdminKeys, hashes_from
 from chalicelib.api.gate import gate_of
 from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
+from chalicelib.api.watch import watch_from
 from chalicelib.errors import PenstockError, SettingError
 from chalicelib.signing.forms import AwsKeys
 from chalicelib.worker.budget import Budget, to_milliseconds
@@ -105,6 +109,8 @@ class OnAws:
         documents = AwsDocuments(aws, names.table, self.clock)
         admin = AdminKeys(hashes_from(environment.get("PENSTOCK_ADMIN_KEY_HASH", "")))
         self.refusals = RefusalTally(AwsRefusals(aws, names.table), self.clock)
+        documents = AwsDocuments(aws, names.table, self.clock)
+        watch = watch_from(environment)
         self.api = Api(
             ApiTools(
                 door=self.door,
@@ -118,10 +124,13 @@ class OnAws:
                 ids=self.ids,
                 keys=gate_of(admin, documents, environment, self._http, self.clock),
                 settings=ApiSettings(
-                    base_url=base_url, wait_seconds=WAIT_SECONDS, stage_vars=stage_vars_from(environment)
+                    base_url=base_url, wait_seconds=WAIT_SECONDS, stage_vars=stage_vars_from(environment), watch=watch
                 ),
                 sender_hosts=SenderHosts(self._http, self.clock),
                 refusals=self.refusals,
+                audit=AuditLog(documents, self.clock, self.ids, days=watch.audit_days),
+                limits=AwsLimits(aws, names.table, self.clock),
+                peer_limits=MemoryLimits(self.clock),
                 on_published=self._published,
             )
         )

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from importlib import import_module
 from typing import Any, Final, TypeAlias, cast
 
-from chalicelib.api.auth import Caller, allow, authenticate
-from chalicelib.api.content import refuse_size
+from chalicelib.api.answer_headers import guarded
+from chalicelib.api.auth import Caller
+from chalicelib.api.content import refuse_head, refuse_size
 from chalicelib.api.problems import problem, problem_of
 from chalicelib.api.request import Answer, Request
-from chalicelib.api.router import Router, allowed
+from chalicelib.api.router import Router, allowed, route_at
 from chalicelib.api.routes import Route
 from chalicelib.api.tools import NOTHING, Call, Tools
 from chalicelib.errors import MethodNotAllowedError, NotFoundError, PenstockError
@@ -19,6 +20,7 @@ Handler: TypeAlias = Callable[[Call], Awaitable[Answer]]
 
 _ROOM: Final = "chalicelib.api"
 _CLOSED: Final = "/api/"
+_HOOKS: Final = ("/hooks/", "/t/")
 _log = logging.getLogger("penstock.api")
 
 
@@ -29,6 +31,7 @@ class Api:
         self._tools = tools
         self._router = Router()
         self._handlers: dict[str, Handler] = {}
+        self._is_encrypted = tools.settings.base_url.startswith("https://")
 
     async def __call__(self, request: Request) -> Answer:
         """Answer a request."""
@@ -38,6 +41,7 @@ class Api:
             answer = self.refusal(error)
         except Exception as error:  # noqa: BLE001 - the border: whatever went wrong in one request, the server goes on
             answer = self._mishap(error)
+        answer = self.guarded(answer, is_flows=request.path.startswith(_HOOKS))
         if request.method == "HEAD":  # RFC 9110 section 9.3.2: the same headers, no body
             return Answer(answer.status, (*answer.headers, ("content-length", str(len(answer.body)))))
         return answer
@@ -47,6 +51,10 @@ class Api:
         """Bytes after which a host may stop reading: one more, and the answer is 413."""
         return self._tools.settings.limit_bytes
 
+    def guarded(self, answer: Answer, *, is_flows: bool = False) -> Answer:
+        """The answer with what every answer says to browsers; a host uses it for answers of its own."""
+        return guarded(answer, is_encrypted=self._is_encrypted, is_flows=is_flows)
+
     def refusal(self, error: PenstockError) -> Answer:
         """An error as an answer; a host uses it for what goes wrong before there is a request."""
         if error.status >= 500:
@@ -54,16 +62,20 @@ class Api:
         return problem_of(error)
 
     async def _answer(self, request: Request) -> Answer:
+        refuse_head(request)
         match = self._router.match(request.path)
         # Whoever has no key learns nothing under /api/ but that: not what there is, nor what an address takes.
         is_closed = request.path.startswith(_CLOSED) and not (match and all(map(_is_public, match.routes.values())))
-        caller = await authenticate(request, self._tools.keys) if is_closed else None
+        known = None
+        if is_closed:
+            from chalicelib.api.admission import identify  # imported late: strangers' deliveries need none of it
+
+            known = await identify(request, self._tools, route_at(match, request.method))
         if match is None or not any(route.is_hook for route in match.routes.values()):  # hooks count what they refuse
             refuse_size(request, self.largest_body)
         if match is None:
             raise NotFoundError("There is nothing at this address. GET /api/v1/openapi.json lists what there is.")
-        method = request.method
-        route = match.routes.get("GET" if method == "HEAD" else method)
+        method, route = request.method, route_at(match, request.method)
         if route is None:
             methods = allowed(match.routes)
             if method == "OPTIONS":
@@ -72,17 +84,18 @@ class Api:
         call = Call(request, self._tools, route, match.names, None)
         if route.role is None:
             return await self._carry_out(call)
-        caller = caller or await authenticate(request, self._tools.keys)
-        allow(caller, route.role)
-        return await self._noting_use(caller, self._let_in(call._replace(caller=caller), caller))
+        from chalicelib.api.admission import admit, identify  # imported late: strangers' deliveries need none of it
 
-    async def _let_in(self, call: Call, caller: Caller) -> Answer:
-        """Carry out what a caller asks whose role is enough for the route."""
-        if caller.grants:
-            from chalicelib.api.scopes import held_to_scope  # imported late: hooks and most keys have no scopes
-
-            call = await held_to_scope(call, caller)
-        return await self._carry_out(call)
+        known = known or await identify(request, self._tools, route)
+        admitted = await admit(call._replace(caller=known.caller), known)
+        try:
+            return await self._noting_use(known.caller, self._carry_out(admitted.call))
+        except PenstockError as error:
+            await admitted.failed(error.code)
+            raise
+        except Exception:
+            await admitted.failed("internal")
+            raise
 
     async def _noting_use(self, caller: Caller, work: Coroutine[Any, Any, Answer]) -> Answer:
         """The answer; where the use of the key is to be noted, that is done beside it, and is over when it is."""
@@ -99,6 +112,7 @@ class Api:
         return answer
 
     async def _carry_out(self, call: Call) -> Answer:
+        """Read what was sent, and let the handler answer."""
         request, route = call.request, call.route
         if not route.reads_itself:
             from chalicelib.api.reading import read_body, read_parameters  # imported late: hooks read theirs themselves

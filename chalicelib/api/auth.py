@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 from chalicelib.api.request import Request
 from chalicelib.errors import ForbiddenError, SettingError, UnauthenticatedError
+from chalicelib.kit.rates import Rate
 
 MAIN_TENANT: Final = "main"
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -55,6 +56,8 @@ class Caller(NamedTuple):
     """The flows that the key is for, each with the most that it may do there; empty: every flow of the tenant."""
     is_owner: bool = False
     """The deployment's own configuration names the key: it may make keys for other tenants."""
+    rate: Rate | None = None
+    """How often it may ask; None: as the deployment says of every key."""
 
     def role_on(self, flow: str) -> Role | None:
         """What the caller may do with a flow; None: not even know of it."""
@@ -79,6 +82,13 @@ class Keys(Protocol):
         """A key was changed here: what is remembered of it is out of date."""
         ...
 
+    async def holder(self, tenant: str, who: str, hashed: str) -> Caller | None:
+        """Whose key has this `key_hash`, now; None where it is nobody's, or no longer: a session ends with its key.
+
+        `tenant` and `who` (a caller's id) say whose it was.
+        """
+        ...
+
 
 class AdminKeys:
     """Fulfils `Keys` with the hashes that the deployment's configuration names; each is an admin's.
@@ -97,8 +107,12 @@ class AdminKeys:
         self._hashes = [each.encode() for each in hashes]
 
     async def caller(self, key: str) -> Caller | None:
+        """Whose key this is."""
+        return await self.holder(MAIN_TENANT, "", key_hash(key))
+
+    async def holder(self, tenant: str, who: str, hashed: str) -> Caller | None:
         """Compare with every hash, whichever fits, so that the time says nothing."""
-        shown = key_hash(key).encode()
+        shown = hashed.encode()
         fits = False
         for known in self._hashes:
             fits |= compare_digest(known, shown)
@@ -121,15 +135,21 @@ def key_hash(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-async def authenticate(request: Request, keys: Keys) -> Caller:
-    """Whoever sent the request; raises UnauthenticatedError without a valid key."""
+def shown_key(request: Request) -> str | None:
+    """The key that a request shows; None without one, with two, or with what can be none."""
     given = request.headers.get("authorization", "")
     scheme, _, key = given.partition(" ")
     key = key.strip(" ")
     sent_once = sum(name == "authorization" for name, _ in request.raw_headers) <= 1
     if scheme.lower() != "bearer" or not sent_once or not 0 < len(key) <= _LONGEST_KEY:
-        raise UnauthenticatedError
-    caller = await keys.caller(key)
+        return None
+    return key
+
+
+async def authenticate(request: Request, keys: Keys) -> Caller:
+    """Whoever sent the request; raises UnauthenticatedError without a valid key."""
+    key = shown_key(request)
+    caller = await keys.caller(key) if key is not None else None
     if caller is None:
         raise UnauthenticatedError
     return caller

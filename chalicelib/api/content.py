@@ -4,11 +4,16 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from chalicelib.api.errors import AddressTooLongError, HeadersTooLargeError
 from chalicelib.api.request import Request
 from chalicelib.errors import BodyTooLargeError, BodyUnreadableError
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """Some senders put it before UTF-8; it is no part of the text."""
+MOST_ADDRESS: Final = 8_192
+MOST_HEADERS: Final = 128
+MOST_HEADER_BYTES: Final = 32_768
+"""API Gateway takes 10,240 (its quotas); other hosts' senders have long tokens."""
 _PARAMETER = re.compile(r';\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))')
 """RFC 9110, section 5.6.6."""
 _CHARSETS = re.compile(r"utf-?8|utf-16(le|be)?|us-ascii|ascii|iso-8859-\d{1,2}|latin-?1|windows-125\d", re.IGNORECASE)
@@ -32,6 +37,27 @@ def refuse_size(request: Request, limit: int) -> None:
     announced = request.headers.get("content-length", "")
     if len(request.body) > limit or (announced.isascii() and announced.isdecimal() and int(announced[:20]) > limit):
         raise BodyTooLargeError(f"The body is over the limit of {limit:,} bytes. Send less, or send a reference.")
+
+
+def refuse_head(request: Request) -> None:
+    """Raise AddressTooLongError or HeadersTooLargeError for more than any request of ours has before its body."""
+    if len(request.path) + _query_size(request) > MOST_ADDRESS:
+        raise AddressTooLongError(f"The address is over the limit of {MOST_ADDRESS:,} characters. Send less of it.")
+    headers = request.raw_headers or tuple(request.headers.items())
+    size = 0
+    for name, value in headers:
+        size += len(name) + len(value)
+    if len(headers) > MOST_HEADERS or size > MOST_HEADER_BYTES:
+        raise HeadersTooLargeError(
+            f"There are {len(headers):,} headers with {size:,} characters. Send no more than {MOST_HEADERS} with "
+            f"{MOST_HEADER_BYTES:,}."
+        )
+
+
+def _query_size(request: Request) -> int:
+    if request.query_text is not None:
+        return len(request.query_text)
+    return sum(len(name) + len(value) + 2 for name, value in request.query)
 
 
 class ContentType(NamedTuple):

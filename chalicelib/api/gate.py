@@ -27,6 +27,11 @@ class Gate:
             return await self._stored.caller(key)
         return await self._tokens.caller(key) if self._tokens is not None else None
 
+    async def holder(self, tenant: str, who: str, hashed: str) -> Caller | None:
+        """Whose key has this hash. A token has none that is kept: it is over soon, and nobody here could tell when."""
+        found = await self._admin.holder(tenant, who, hashed)
+        return found if found is not None else await self._stored.holder(tenant, who, hashed)
+
     def used(self, caller: Caller) -> Awaitable[None] | None:
         """Stored keys are noted, the others are not ours to write about."""
         return self._stored.used(caller)

@@ -16,6 +16,7 @@ from chalicelib.api.content import refuse_size
 from chalicelib.api.document import document_of
 from chalicelib.api.hook_answers import answer_of
 from chalicelib.api.json_body import read_json
+from chalicelib.api.rating import rate_hook, rate_peer
 from chalicelib.api.request import Answer, Request
 from chalicelib.api.sender_hosts import need_hosts
 from chalicelib.api.times import from_milliseconds
@@ -90,18 +91,18 @@ async def _receive(call: Call, tenant: str, found: _Found) -> Answer:
         refuse_size(request, tools.settings.limit_bytes)  # too large is too large, wherever it goes
         raise
     refuse_size(request, tools.settings.limit_bytes)
+    await rate_peer(tools, request, tenant, live.flow, trigger.id)
     _refuse_token(live, trigger, names.get("token"))
     if not live.enabled:
         raise FlowDisabledError
-    methods = methods_of(trigger.parameters)
     asked = await _answer_unsigned(tools, tenant, trigger, request)
     if asked is not None:
         return asked
-    if request.method not in methods:
-        raise MethodNotAllowedError(f"This hook takes {', '.join(methods)}.", allow=[*methods, "OPTIONS"])
+    _refuse_method(trigger, request.method)
     limit = limit_of(trigger.parameters, tools.settings.limit_bytes)
     refuse_size(request, limit)
     sender = await _let_in(tools, tenant, trigger, request)
+    await rate_hook(tools, tenant, live.flow, trigger)
     path = request.path.rpartition("/")[0] if "token" in names else request.path
     files = Files(tools.blobs, tenant)
     document = await document_of(
@@ -157,6 +158,12 @@ def _refuse_token(live: Live, trigger: TriggerPlan, given: str | None) -> None:
     shown = (given or "").encode("utf-8", "surrogatepass")
     if not compare_digest(known.encode(), shown) or not known:
         raise NotFoundError(_NOT_HERE)
+
+
+def _refuse_method(trigger: TriggerPlan, method: str) -> None:
+    methods = methods_of(trigger.parameters)
+    if method not in methods:
+        raise MethodNotAllowedError(f"This hook takes {', '.join(methods)}.", allow=[*methods, "OPTIONS"])
 
 
 def methods_of(parameters: Mapping[str, Json]) -> tuple[str, ...]:

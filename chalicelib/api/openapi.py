@@ -43,11 +43,19 @@ def document(*, base_url: str = "", table: tuple[Route, ...] = TABLE) -> dict[st
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": base_url or "/"}],
-        "security": [{"key": []}],
+        "security": [{"key": []}, {"session": []}],
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key."}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "An API key."},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-penstock",
+                    "description": "A session (`penstock` without https); changes need X-Penstock-Csrf beside it.",
+                },
+            },
         },
     }
 
@@ -109,6 +117,8 @@ def _body(route: Route) -> Json:
 
 
 def _answer(schema: str, route: Route) -> Json:
+    if not schema and not route.is_hook:
+        return {"description": "Done."}
     if not schema:
         return {"description": "What the flow answers.", "content": _ANY_CONTENT}
     kind = "application/problem+json" if schema == "Problem" else "application/json"

@@ -53,13 +53,11 @@ _POLICY: Final = (
 HEADERS: Final = (
     ("content-type", "text/html; charset=utf-8"),
     ("cache-control", "no-store"),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
     ("x-robots-tag", "noindex, nofollow"),
-    ("referrer-policy", "no-referrer"),
     ("content-security-policy", _POLICY),
 )
-"""Kept by no cache, framed by nobody, indexed by nobody; the address, which is the authority, is told to nobody."""
+"""Kept by no cache, indexed by nobody, with a policy of its own; `answer_headers` says what every answer does: that it
+is framed by nobody, and that its address, which is the authority, is told to nobody."""
 
 
 def escaped(value: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Final, cast
 
+from chalicelib.api.errors import RateLimitedError
 from chalicelib.api.request import Answer, json_bytes
 from chalicelib.errors import PenstockError, Problem, UnauthenticatedError
 from chalicelib.flow.values import Json
@@ -50,6 +51,7 @@ def problem_of(error: PenstockError) -> Answer:
     if error.status == 401:
         scheme = "Bearer" if isinstance(error, UnauthenticatedError) else "Signature"
         headers.append(("www-authenticate", f'{scheme} realm="penstock"'))
+    headers += _rate_headers(error)
     title = (type(error).__doc__ or "An error.").split(". ")[0].rstrip(".")
     return problem(
         error.status,
@@ -60,6 +62,17 @@ def problem_of(error: PenstockError) -> Answer:
         facts=error.facts,
         headers=tuple(headers),
     )
+
+
+def _rate_headers(error: PenstockError) -> list[tuple[str, str]]:
+    """The policy and what is left of it (draft-ietf-httpapi-ratelimit-headers-10), where that is why."""
+    if error.status != 429 or not isinstance(error, RateLimitedError) or error.rate is None:
+        return []
+    wait = max(0, -int(-(error.retry_after or 0) // 1))
+    return [
+        ("ratelimit-policy", f'"{error.policy}";q={error.rate.tokens};w={error.rate.seconds}'),
+        ("ratelimit", f'"{error.policy}";r=0;t={wait}'),
+    ]
 
 
 def problem_to_json(one: Problem) -> Json:

@@ -11,8 +11,6 @@ from urllib.parse import parse_qsl, urlencode
 from chalicelib.flow.values import Json
 
 JSON: Final = (("content-type", "application/json"),)
-PRIVATE: Final = (*JSON, ("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
-"""Headers of REST answers: no cache keeps them, no browser takes them for something else."""
 
 
 class Request(NamedTuple):
@@ -76,4 +74,4 @@ def json_bytes(value: Json | Mapping[str, Json]) -> bytes:
 
 def json_answer(value: Json | Mapping[str, Json], status: int = 200) -> Answer:
     """A REST answer."""
-    return Answer(status, PRIVATE, json_bytes(value))
+    return Answer(status, JSON, json_bytes(value))

@@ -13,6 +13,11 @@ class Match(NamedTuple):
     names: dict[str, str]
 
 
+def route_at(match: Match | None, method: str) -> Route | None:
+    """What a method does at an address; None where there is no such address, or it does not take the method."""
+    return match.routes.get("GET" if method == "HEAD" else method) if match is not None else None
+
+
 class Router:
     """Finds a path's routes, one dictionary per segment."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from chalicelib.api.approval_form import DECISIONS, LONGEST_COMMENT, LONGEST_NAME
+from chalicelib.api.audit_log import OUTCOMES
 from chalicelib.api.auth import Role
 from chalicelib.api.scopes import MOST_SCOPES, SCOPE
 from chalicelib.engine.records import Status
@@ -68,6 +69,15 @@ PARAMETERS: Final[Mapping[str, Properties]] = {
         "cursor": _optional({"type": "string", "maxLength": 40}, "From the page before: go on behind it."),
     },
     "Tenant": {"tenant": _optional(_FLOW_NAME, "Of another tenant, for the deployment's own admin keys.")},
+    "Audit": {
+        "since": _optional(_TIME, "Only entries of this time or later."),
+        "until": _optional(_TIME, "Only entries of this time or earlier."),
+        "who": _optional({"type": "string", "maxLength": 200}, "Only of this key, by its id."),
+        "action": _optional({"type": "string", "maxLength": 100}, "Only this, by its operationId."),
+        "outcome": _optional({"type": "string", "enum": list[Json](OUTCOMES)}, "Only with this outcome."),
+        "limit": {"type": "integer", "minimum": 1, "maximum": 100, "default": 50, "description": "How many at most."},
+        "cursor": _optional({"type": "string", "maxLength": 40}, "From the page before: go on behind it."),
+    },
     "Nodes": {
         "kind": _optional({"type": "string", "enum": ["action", "control", "trigger"]}, "Only of this kind."),
         "service": _optional(_TEXT, "Only of this service."),
@@ -250,6 +260,39 @@ ANSWERS: Final[Mapping[str, dict[str, Json]]] = {
     "Keys": _object(items=_list(_ref("KeyShown")), cursor=_MAYBE_TEXT),
     "KeyShown": _object(**_KEY),
     "NewKey": _object(key={"type": "string", "description": "The key itself: shown this once."}, **_KEY),
+    "Audit": _object(
+        items=_list(_ref("Entry")),
+        cursor={**_MAYBE_TEXT, "description": "Where there may be more: pass it on. Items may be none even so."},
+    ),
+    "Entry": _object(
+        id={"type": "string", "description": "A ULID."},
+        at=_TIME,
+        who={"type": ["string", "null"], "description": "The key's id; null: nobody known."},
+        role=_MAYBE_TEXT,
+        via={"type": ["string", "null"], "description": "`key` or `session`."},
+        action={"type": "string", "description": "The operationId in this document."},
+        target={"type": ["string", "null"], "description": "The path it was asked of; null of denials."},
+        peer={"type": ["string", "null"], "description": "The address it came from; of denials see `peers`."},
+        outcome={
+            "type": "string",
+            "enum": list[Json](OUTCOMES),
+            "description": "`failed`: what was allowed was then refused for another reason, or went wrong.",
+        },
+        code={"type": ["string", "null"], "description": "The error's code, where it was one."},
+        of={"type": ["string", "null"], "description": "Of a failure: the entry that allowed it."},
+        count={"type": "integer", "description": "Of a denial: how often, since `first`."},
+        first=_MAYBE_TIME,
+        peers={**_list(_TEXT), "description": "Of a denial: some of the addresses it came from."},
+    ),
+    "Session": _object(
+        who=_TEXT,
+        role=_TEXT,
+        tenant=_TEXT,
+        opened=_TIME,
+        expires={**_TIME, "description": "When it is over, whatever is asked."},
+        idle_seconds={"type": "integer", "description": "When it is over, where nothing is asked."},
+        csrf={"type": "string", "description": "Send it as X-Penstock-Csrf with whatever changes something."},
+    ),
     "Received": _object(received={"type": "boolean", "const": True}),
     "Expiry": _object(expires=_EXPIRES),
     "Approval": _object(

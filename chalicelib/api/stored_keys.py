@@ -154,13 +154,18 @@ class StoredKeys:
     async def caller(self, key: str) -> Caller | None:
         """Whose key this is; raises UnauthenticatedError where it was one and has expired or was revoked."""
         place = place_of(key)
-        if place is None:
-            return None
+        return await self._at(place, key_hash(key)) if place is not None else None
+
+    async def holder(self, tenant: str, who: str, hashed: str) -> Caller | None:
+        """Whose key has this hash; raises as `caller` does."""
+        return await self._at((tenant, who.removeprefix("key_")), hashed)
+
+    async def _at(self, place: tuple[str, str], hashed: str) -> Caller | None:
         now = to_milliseconds(self._clock.now())
         known = self._remembered.get(place)
         if known is None or now - known.read >= REMEMBERED_MS:
             known = await self._read(*place, now)
-        if known is None or not known.record.fits(key_hash(key), now):
+        if known is None or not known.record.fits(hashed, now):
             return None
         record = known.record
         match record.status(now):

@@ -84,6 +84,9 @@ class TokenKeys:
         _refuse_times(claims, int(self._clock.now().timestamp()), self._issuer.leeway)
         return self._caller_of(claims)
 
+    async def holder(self, tenant: str, who: str, hashed: str) -> None:
+        """Nothing is kept of a token by which it could be known again."""
+
     def used(self, caller: Caller) -> None:
         """Nothing is written about a token."""
 

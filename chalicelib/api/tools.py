@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from chalicelib.api.audit_log import AuditLog
 from chalicelib.api.auth import Caller, Keys, Role
 from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.request import Request
 from chalicelib.api.routes import Route
 from chalicelib.api.sender_hosts import SenderHosts
+from chalicelib.api.watch import UNWATCHED, Watch
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.values import Json
-from chalicelib.ports import Blobs, Clock, Credentials, Documents, Door, Facts, Ids, Live, Plans, Versions
+from chalicelib.ports import Blobs, Clock, Credentials, Documents, Door, Facts, Ids, Limits, Live, Plans, Versions
 
 NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
 
@@ -33,6 +35,7 @@ class Settings:
     """How long an asker may wait; API Gateway ends a request after 29 s (quotas for REST APIs)."""
     stage_vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """This stage's values of `vars`, put into every version that is published."""
+    watch: Watch = UNWATCHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,12 @@ class Tools:
     """Where senders' certificates are fetched; None: schemes that need one answer that they cannot verify."""
     refusals: RefusalTally | None = None
     """Where refused deliveries are counted; None: nowhere."""
+    audit: AuditLog | None = None
+    """Where changes and denials are written down; None: nowhere."""
+    limits: Limits | None = None
+    """Buckets that every process of the deployment takes from; None: no rate is applied."""
+    peer_limits: Limits | None = None
+    """Buckets of this process alone, for strangers' addresses."""
     on_published: Callable[[Live, Plan], Awaitable[None]] = tell_nobody
     """Told whenever a flow's pointer was written, and again when the same version is published again: schedules."""
 

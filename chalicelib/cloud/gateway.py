@@ -53,14 +53,14 @@ def to_gateway(answer: Answer) -> dict[str, Any]:
 
 
 def _too_large(size: int) -> Answer:
-    from chalicelib.api.problems import problem_of  # imported late: an answer is rarely that large
+    from chalicelib.api.answer_headers import guarded  # imported late: an answer is rarely that large
+    from chalicelib.api.problems import problem_of
     from chalicelib.errors import AnswerTooLargeError
 
-    return problem_of(
-        AnswerTooLargeError(
-            f"The answer has {size:,} bytes; Lambda carries {MOST_ANSWER_BYTES:,}. Ask for less, or store it in a file."
-        )
+    error = AnswerTooLargeError(
+        f"The answer has {size:,} bytes; Lambda carries {MOST_ANSWER_BYTES:,}. Ask for less, or store it in a file."
     )
+    return guarded(problem_of(error), is_encrypted=True)
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

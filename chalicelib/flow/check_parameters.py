@@ -233,8 +233,13 @@ def _bounds(fit: Fit) -> Iterator[Finding]:
         return
     problem = _out_of_bounds(schema, value)
     if problem:
-        do = _cure_of_duration(fit.value) if schema.get("widget") == "duration" else "Write another value."
+        do = _cure_of_duration(fit.value) if schema.get("widget") == "duration" else _cure(schema)
         yield Finding(fit.pointer, f"`{fit.name}` {problem}, not {shown(fit.value)}.", do)
+
+
+def _cure(schema: Schema) -> str:
+    examples = schema.get("examples")
+    return f"Write it like {examples[0]}." if isinstance(examples, list) and examples else "Write another value."
 
 
 def _cure_of_duration(value: Json) -> str:

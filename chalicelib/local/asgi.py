@@ -14,11 +14,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-_TEXT: Final = (
-    ("content-type", "text/plain; charset=utf-8"),
-    ("cache-control", "no-store"),
-    ("x-content-type-options", "nosniff"),
-)
+_TEXT: Final = (("content-type", "text/plain; charset=utf-8"),)
 _ROOT: Final = b"""This is a Penstock server.
 
 The API is described at /api/v1/openapi.json, and takes `Authorization: Bearer <key>`.
@@ -76,7 +72,7 @@ class AsgiApp:
             pairs,
             query,
         )
-        answer = await self._api(request) if request.path != "/" else root(request)
+        answer = await self._api(request) if request.path != "/" else self._api.guarded(root(request))
         await _send(send, answer, request.method)
 
 

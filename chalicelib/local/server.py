@@ -24,6 +24,7 @@ from chalicelib.local.hosts import Hosts
 from chalicelib.local.inside import Inside, OwnKey
 from chalicelib.local.keys import AdminKey, admin_key, fetch_link_key
 from chalicelib.local.loops import settle
+from chalicelib.local.protocol import CarefulProtocol
 from chalicelib.local.schedules import TimerHeap
 from chalicelib.local.shelf import Published, Shelf
 from chalicelib.local.welcome import Situation
@@ -178,7 +179,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=CarefulProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -12,6 +12,7 @@ from chalicelib.ports.door import (
     StepDetails,
     TurnedAway,
 )
+from chalicelib.ports.limits import Limits
 from chalicelib.ports.refusals import DAYS_KEPT, Refusal, Refusals
 from chalicelib.ports.world import (
     Blobs,
@@ -55,6 +56,7 @@ __all__ = [
     "Ids",
     "Inbox",
     "Knock",
+    "Limits",
     "Link",
     "Listing",
     "Live",

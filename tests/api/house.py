@@ -13,10 +13,12 @@ import jsonschema
 from chalicelib.adapters.memory.blobs import MemoryBlobs
 from chalicelib.adapters.memory.documents import MemoryDocuments
 from chalicelib.adapters.memory.facts import MemoryFacts
+from chalicelib.adapters.memory.limits import MemoryLimits
 from chalicelib.adapters.memory.refusals import MemoryRefusals
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.api.app import Api
-from chalicelib.api.auth import Caller, Role
+from chalicelib.api.audit_log import AuditLog
+from chalicelib.api.auth import Caller, Role, key_hash
 from chalicelib.api.refusal_tally import RefusalTally
 from chalicelib.api.request import Request, read_query
 from chalicelib.api.schemas import ANSWERS
@@ -24,6 +26,7 @@ from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.api.stored_keys import StoredKeys
 from chalicelib.api.times import to_milliseconds
 from chalicelib.api.tools import Settings, Tools
+from chalicelib.api.watch import Watch
 from chalicelib.catalogue import entries
 from chalicelib.engine.ids import crockford, hashed_id
 from chalicelib.engine.records import Birth, Image, Reason, RecordKey, Status
@@ -80,12 +83,21 @@ class Keys:
 
     def __init__(self, stored):
         self.stored = stored
+        self.revoked = set()
+        self.rates = {}
 
     async def caller(self, key):
+        return self._known(key_hash(key)) or await self.stored.caller(key)
+
+    async def holder(self, tenant, who, hashed):
+        return self._known(hashed) or await self.stored.holder(tenant, who, hashed)
+
+    def _known(self, hashed):
         for role in Role:
-            if key == KEYS[role.name.lower()]:
-                return Caller(f"key_{role.name.lower()}", role)
-        return await self.stored.caller(key)
+            name = role.name.lower()
+            if hashed == key_hash(KEYS[name]) and name not in self.revoked:
+                return Caller(f"key_{name}", role, rate=self.rates.get(name))
+        return None
 
     def used(self, caller):
         return self.stored.used(caller)
@@ -247,6 +259,9 @@ class House:
         self.told = []
         self.http = Http()
         self.refusals = RefusalTally(MemoryRefusals(), self.clock)
+        self.keys = Keys(StoredKeys(self.documents, self.clock))
+        self.audit = AuditLog(self.documents, self.clock, Ids(), days=settings.get("watch", Watch()).audit_days)
+        self.limits = MemoryLimits(self.clock)
         self.tools = Tools(
             door=self.door,
             plans=self.plans,
@@ -257,10 +272,13 @@ class House:
             documents=self.documents,
             clock=self.clock,
             ids=self.ids,
-            keys=Keys(StoredKeys(self.documents, self.clock)),
+            keys=self.keys,
             settings=Settings(**{"base_url": "https://penstock.example", **settings}),
             sender_hosts=SenderHosts(self.http, self.clock),
             refusals=self.refusals,
+            audit=self.audit,
+            limits=self.limits,
+            peer_limits=self.limits,
             on_published=self.tell,
         )
         self.api = Api(self.tools)
@@ -268,7 +286,7 @@ class House:
     async def tell(self, live, plan):
         self.told.append((live, plan.version))
 
-    def send(self, method, target, body=b"", *, headers=None, role=None, raw_headers=()):
+    def send(self, method, target, body=b"", *, headers=None, role=None, raw_headers=(), peer=""):
         path, _, query = target.partition("?")
         given = dict(headers or {})
         if role is not None:
@@ -277,7 +295,7 @@ class House:
             given.setdefault("content-type", "application/json")
             body = json.dumps(body).encode()
         received = to_milliseconds(self.clock.now())
-        request = Request(method, path, read_query(query), given, body, received, "", raw_headers, query)
+        request = Request(method, path, read_query(query), given, body, received, peer, raw_headers, query)
         return asyncio.run(self.api(request))
 
     def publish(self, text, name="shop"):

@@ -27,7 +27,8 @@ def test_every_operation_has_a_name_of_its_own():
 
 def test_public_routes_say_so_and_all_others_want_a_key():
     described = document()
-    assert described["security"] == [{"key": []}]
+    assert described["security"] == [{"key": []}, {"session": []}]
+    assert described["components"]["securitySchemes"].keys() == {"key", "session"}
     for route in TABLE:
         for method in route.methods:
             operation = described["paths"][route.path][method.lower()]
@@ -55,7 +56,7 @@ def test_what_strangers_send_to_a_link_is_not_described_as_a_flow_file():
 def test_routes_are_sorted_under_what_they_are_about():
     tags = {tag for item in document()["paths"].values() for operation in item.values() for tag in operation["tags"]}
     public = {"hooks", "callbacks", "approvals", "health"}
-    assert tags == {*public, "flows", "executions", "refusals", "nodes", "openapi", "keys"}
+    assert tags == {*public, "flows", "executions", "refusals", "nodes", "openapi", "keys", "audit", "session"}
 
 
 def test_whoever_has_a_key_may_read_it():

@@ -172,6 +172,9 @@ SCOPED_BY_ITSELF = {
     "keys:create",
     "keys:revoke",
     "keys:rotate",
+    "sessions:open_session",
+    "sessions:show",
+    "sessions:close",
 }
 
 

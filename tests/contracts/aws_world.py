@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from chalicelib.adapters.aws.directory import enter_flow
 from chalicelib.adapters.aws.documents import AwsDocuments
+from chalicelib.adapters.aws.limits import AwsLimits
 from chalicelib.adapters.aws.refusals import AwsRefusals
 from chalicelib.adapters.aws.table import Table
 from tests.aws_place import place
@@ -19,6 +20,11 @@ FLOWS = (("main", "orders"), ("main", "mails"), ("other", "orders"))
 async def aws_world(url: str, dynamodb_url: str | None = None) -> AsyncIterator[World]:
     """Time passes as it does: queues here have a clock of their own."""
     clock = HandClock()
+
+    async def let_pass(seconds: float) -> None:
+        await clock.advance(seconds)
+        await asyncio.sleep(seconds)
+
     options = {"visibility_seconds": VISIBILITY_SECONDS, "most_receives": MOST_RECEIVES}
     async with place(url, clock, dynamodb_url=dynamodb_url, **options) as here:
         for tenant, flow in FLOWS:
@@ -32,7 +38,8 @@ async def aws_world(url: str, dynamodb_url: str | None = None) -> AsyncIterator[
             here.blobs,
             AwsRefusals(here.aws, here.table),
             AwsDocuments(here.aws, here.table, clock),
+            AwsLimits(here.aws, here.table, clock),
             clock,
-            asyncio.sleep,
+            let_pass,
             has_boots=False,
         )

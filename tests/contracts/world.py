@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 from chalicelib.adapters.memory.blobs import MemoryBlobs
 from chalicelib.adapters.memory.documents import MemoryDocuments
 from chalicelib.adapters.memory.facts import MemoryFacts
+from chalicelib.adapters.memory.limits import MemoryLimits
 from chalicelib.adapters.memory.queue import MemoryQueue
 from chalicelib.adapters.memory.refusals import MemoryRefusals
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.engine.records import Birth, RecordKey
 from chalicelib.engine.writes import Commit
-from chalicelib.ports import Blobs, Clock, Documents, Facts, Inbox, Queue, Refusals, Versions
+from chalicelib.ports import Blobs, Clock, Documents, Facts, Inbox, Limits, Queue, Refusals, Versions
 
 T = TypeVar("T")
 
@@ -63,6 +64,7 @@ class World:
     blobs: Blobs
     refusals: Refusals
     documents: Documents
+    limits: Limits
     clock: Clock
     let_pass: Callable[[float], Awaitable[None]]
     has_boots: bool = True
@@ -92,6 +94,7 @@ async def memory(folder: Path) -> AsyncIterator[World]:
         MemoryBlobs(),
         MemoryRefusals(),
         MemoryDocuments(),
+        MemoryLimits(clock),
         clock,
         clock.advance,
     )
@@ -113,6 +116,7 @@ async def sqlite(folder: Path) -> AsyncIterator[World]:
         store.blobs,
         store.refusals,
         store.documents,
+        MemoryLimits(clock),
         clock,
         clock.advance,
     )

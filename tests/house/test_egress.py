@@ -66,6 +66,7 @@ ALLOWED = {
     "chalicelib/cloud/precompiled.py": {"call exec": "what `dataclasses` writes, compiled when the package was built"},
     "chalicelib/signing/inbound.py": {"call import_module": "the check of a scheme, by our own table of schemes"},
     "chalicelib/local/loops.py": {"import uvloop": "the loop of `penstock dev`, where it is installed"},
+    "chalicelib/local/protocol.py": {"import uvicorn": "bounds what a connection to `penstock dev` may take"},
     "chalicelib/local/server.py": {
         "import socket": "makes the socket that `penstock dev` listens on",
         "import uvicorn": "serves the API of `penstock dev`",

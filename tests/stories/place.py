@@ -16,6 +16,7 @@ from chalicelib.adapters.memory.queue import MemoryQueue
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.api.app import Api
+from chalicelib.api.audit_log import AuditLog
 from chalicelib.api.auth import AdminKeys, key_hash
 from chalicelib.api.gate import Gate
 from chalicelib.api.request import Answer, Request, read_query
@@ -88,6 +89,7 @@ class Place:
                 ids=self.ids,
                 keys=Gate(AdminKeys([key_hash(ADMIN)]), StoredKeys(store.documents, clock)),
                 settings=ApiSettings(base_url="https://penstock.example", wait_seconds=25.0),
+                audit=AuditLog(store.documents, clock, CountedIds(), days=365),
             )
         )
 
@@ -172,7 +174,8 @@ class MemoryStore:
         self.queue = MemoryQueue(clock)
 
     def everything(self) -> str:
-        return repr([vars(self.facts), vars(self.blobs), vars(self.versions), vars(self.queue._letters)])
+        stores = (self.facts, self.blobs, self.versions, self.queue._letters, self.documents)
+        return repr([vars(each) for each in stores])
 
 
 KINDS = ("memory", "lambda", "sqlite")

@@ -14,6 +14,7 @@
     a flow's refusals, a day  <tenant>#F#<flow>                 N#<day>
     a tenant's flows          <tenant>#FLOWS                    <flow>
     a document                <tenant>#D#<kind>                 <key>
+    a rate's bucket           <tenant>#T#<name>                 B
 
 Groups of a wide loop are counted from 1, `g` is `1 + i // 128`: group 0 is the loop's that runs in one invocation.
 Index `due`: `gp` is one of a few partitions, `gs` the moment of the next check. Index `list`: `lp` is
@@ -147,3 +148,8 @@ def flows_partition(tenant: str) -> str:
 def documents_partition(tenant: str, kind: str) -> str:
     """Where a tenant's documents of a kind lie."""
     return f"{tenant}#D#{kind}"
+
+
+def bucket_key(tenant: str, name: str) -> Item:
+    """The table key of a rate's bucket of tokens: each a partition of its own, so that one's rush slows no other."""
+    return {"pk": {"S": f"{tenant}#T#{name}"}, "sk": {"S": "B"}}

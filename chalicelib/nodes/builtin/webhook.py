@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from chalicelib.kit.action import Trigger
 from chalicelib.kit.fields import one_as_list
+from chalicelib.kit.rates import PATTERN as RATE
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -42,3 +43,6 @@ class Webhook(Trigger):
     """The method it answers, or a list of them; any other is told 405."""
     limit_bytes: Annotated[int, Field(ge=1, le=6_000_000)] | None = None
     """The largest body it takes, in bytes, where that is less than the deployment's limit."""
+    rate: Annotated[str, Field(pattern=RATE, json_schema_extra={"examples": ["100/minute"]})] | None = None
+    """How often it takes a delivery, such as `100/minute` (or second, hour, day): so many at once, and so many again
+    over that time. Deliveries beyond are told 429 and when to come again; without it, as the deployment says."""
