@@ -139,10 +139,9 @@ def test_no_route_shows_or_changes_anything_of_another_tenant(kind, tmp_path):
                             asked.add(route.handler)
                             assert CANARY not in repr(told), (method, target)
                             assert version not in repr(told), (method, target)
-                            assert (
-                                started["execution"] not in repr(told).replace("There is no execution", "")
-                                or status == 404
-                            )
+                            # The audit log says what rival itself has asked for, and that is all that may name it.
+                            own_words = status == 404 or route.handler == "audit:list_entries"
+                            assert own_words or started["execution"] not in repr(told), (method, target)
                             if "{id}" in route.path or flow == "payroll":
                                 assert status in {400, 404}, (method, target, status, told)
             assert asked == {route.handler for route in TABLE if route.role is not None}
