@@ -5,10 +5,10 @@ Ristenpart, Woodage, "Fast Message Franking", CRYPTO 2018). So the data key is n
 derived from it, with HMAC-SHA-256 as the pseudo-random function: the encryption key, and a commitment that is stored
 and compared before anything is decrypted. This is the transform UtC of Bellare and Hoang ("Efficient Schemes for
 Committing Authenticated Encryption", EUROCRYPT 2022, section 5); a second key for the same commitment would be a
-collision of SHA-256. Both values cover the context, and the commitment the nonce, so that all of them are committed to.
+collision of SHA-256. Both values cover the context, and the commitment the nonce, so that all are committed to.
 
-A sealed value is a JSON object: `v`, the form (1); `wrapped`, the data key under a master key (`key` names it); `nonce`,
-`commitment` and `ciphertext`. Bytes are Base64, in its one canonical spelling.
+A sealed value is a JSON object: `v`, the form (1); `wrapped`, the data key under a master key (`key` names it);
+`nonce`, `commitment` and `ciphertext`. Bytes are Base64, in its one canonical spelling.
 """
 
 import hmac
@@ -120,12 +120,10 @@ def decrypt(key: bytes, nonce: bytes, ciphertext: bytes, bound: bytes) -> bytes:
 def _fields(plain: bytes) -> dict[str, str]:
     """What was sealed; whoever sealed anything else with our keys was not us."""
     try:
-        fields = json.loads(plain)
-    except ValueError:
+        fields: Json = json.loads(plain)
+    except (ValueError, RecursionError):
         raise SealBrokenError from None
-    if not isinstance(fields, dict) or not all(
-        isinstance(each, str) for each in cast("dict[str, Json]", fields).values()
-    ):
+    if not isinstance(fields, dict) or not all(isinstance(each, str) for each in fields.values()):
         raise SealBrokenError
     return cast("dict[str, str]", fields)
 
