@@ -15,14 +15,14 @@ PREFIX = "PENSTOCK_CREDENTIAL_"
 
 
 class EnvironmentCredentials:
-    """Fulfils `ports.Credentials` until the vault does."""
+    """Fulfils `ports.Credentials` for what is not in the vault."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
 
-    async def open(self, tenant: str, name: str) -> Mapping[str, str]:
-        """The fields of the credential; the environment belongs to every tenant of the deployment."""
-        del tenant
+    async def open(self, tenant: str, name: str, *, flow: str = "") -> Mapping[str, str]:
+        """The fields of the credential; the environment belongs to every tenant of the deployment, and every flow."""
+        del tenant, flow
         return self.read(name)
 
     def read(self, name: str) -> Mapping[str, str]:
@@ -31,7 +31,8 @@ class EnvironmentCredentials:
         text = self._environment.get(variable)
         if text is None:
             raise CredentialMissingError(
-                f'No credential `{name}`. Set {variable} to a JSON object such as {{"token": "..."}}.'
+                f"No credential `{name}`. Store it with `penstock credentials set {name}`, or set {variable} to a JSON "
+                'object such as {"token": "..."}.'
             )
         try:
             fields = json.loads(text)

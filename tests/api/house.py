@@ -90,7 +90,7 @@ class Credentials:
             "person": {"username": "ann", "password": "letmein!"},
         }
 
-    async def open(self, tenant, name):
+    async def open(self, tenant, name, *, flow=""):
         if name not in self.known:
             raise CredentialMissingError(f"No credential `{name}`.")
         return self.known[name]

@@ -76,7 +76,7 @@ class FixedCredentials:
     def __init__(self, **fields: Mapping[str, str]) -> None:
         self.fields = fields
 
-    async def open(self, tenant: str, name: str) -> Mapping[str, str]:
+    async def open(self, tenant: str, name: str, *, flow: str = "") -> Mapping[str, str]:
         if name not in self.fields:
             raise CredentialMissingError(f"No credential `{name}`.")
         return self.fields[name]
