@@ -15,8 +15,13 @@ from chalicelib.adapters.egress import policy_for_flows
 from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_from
 from chalicelib.adapters.expressions_apart import ApartEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_flows
+from chalicelib.adapters.sqlite.glance import GlancedDocuments
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.tap import Tap
+from chalicelib.adapters.vault import VaultCredentials
+from chalicelib.adapters.vault_admin import VaultAdmin
+from chalicelib.adapters.vault_key_file import NAME as VAULT_KEY
+from chalicelib.adapters.vault_key_file import VaultKeyFile
 from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys
 from chalicelib.api.refusal_tally import RefusalTally
@@ -57,7 +62,7 @@ class EmbeddedSettings:
     store: Path
     base_url: str
     environment: Mapping[str, str]
-    """Where credentials are read from, and this stage's `vars`."""
+    """Where credentials are read from that the vault does not hold, and this stage's `vars`."""
     allow_private: tuple[str, ...] = ()
     """Networks beyond the public ones that flows may call, such as `127.0.0.1/32`."""
     only_hosts: tuple[str, ...] = ()
@@ -73,8 +78,16 @@ class EmbeddedSettings:
     """How many queued messages are worked off at once."""
     link_key: Callable[[], Awaitable[bytes]] | None = None
     """Fetches the key that resume links are made with; None: nothing can be answered by a link."""
+    vault_store: Path | None = None
+    """The store whose credentials are opened, and not changed; None: those of `store`."""
     step_by_step: bool = False
     """Record each step as soon as it is done, whatever a flow's `durability` says: for whoever watches."""
+
+
+def vault_key_file(store: Path, environment: Mapping[str, str]) -> Path:
+    """Where the vault's master keys lie: where `PENSTOCK_VAULT_KEY_FILE` says, else beside the store."""
+    named = environment.get("PENSTOCK_VAULT_KEY_FILE", "")
+    return Path(named) if named else store.parent / VAULT_KEY
 
 
 class StepByStepPlans(RememberedPlans):
@@ -100,7 +113,15 @@ class Embedded:
             only_hosts=settings.only_hosts,
         )
         self.http: HttpClient = client_for_flows(policy)
-        self.credentials = EnvironmentCredentials(settings.environment)
+        vault_store = settings.vault_store or settings.store
+        key_file = VaultKeyFile(vault_key_file(vault_store, settings.environment))
+        self.credentials = VaultCredentials(
+            GlancedDocuments(vault_store) if settings.vault_store is not None else store.documents,
+            lambda: key_file,
+            EnvironmentCredentials(settings.environment),
+            self.clock,
+        )
+        self.vault = VaultAdmin(self.credentials, self.http, renew=key_file.renew)
         self.evaluator = ApartEvaluator()
         self.ends = Ends()
         self.background = Background(settings.concurrency)
@@ -133,6 +154,7 @@ class Embedded:
                 facts=store.facts,
                 blobs=store.blobs,
                 credentials=self.credentials,
+                documents=store.documents,
                 clock=self.clock,
                 ids=self.ids,
                 keys=AdminKeys(settings.keys),
@@ -144,6 +166,7 @@ class Embedded:
                 ),
                 sender_hosts=SenderHosts(self.http, self.clock),
                 refusals=self.refusals,
+                vault=lambda: self.vault,
                 on_published=self._published,
             )
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from chalicelib import catalogue
 from chalicelib.adapters.aws.blobs import AwsBlobs
 from chalicelib.adapters.aws.client import Aws, Endpoints
+from chalicelib.adapters.aws.documents import AwsDocuments
 from chalicelib.adapters.aws.facts import AwsFacts
 from chalicelib.adapters.aws.keys import keys_from_environment, region_from_environment
 from chalicelib.adapters.aws.names import Names
@@ -27,6 +28,7 @@ from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_f
 from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_engine, client_for_flows
 from chalicelib.adapters.http_guard import EgressPolicy
+from chalicelib.adapters.vault import VaultCredentials
 from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys, hashes_from
 from chalicelib.api.refusal_tally import RefusalTally
@@ -45,6 +47,8 @@ from chalicelib.worker.tools import Settings, Tools
 if TYPE_CHECKING:
     from chalicelib.flow.plan import Plan
     from chalicelib.ports import Live, Received
+    from chalicelib.ports.vault import Vault
+    from chalicelib.vault.keys import KeyService
 
 log = logging.getLogger("penstock.aws")
 
@@ -83,6 +87,10 @@ class OnAws:
         self.queue = AwsQueue(aws, names.queue_url, self.blobs, self.clock)
         self.versions = AwsVersions(aws, names.table, self.blobs)
         self.plans = RememberedPlans(self.versions, catalogue.entries(), self.clock)
+        documents = AwsDocuments(aws, names.table, self.clock)
+        self.credentials = VaultCredentials(
+            documents, self._key_service, EnvironmentCredentials(environment), self.clock
+        )
         ends = Ends()
         self.tools = Tools(
             clock=self.clock,
@@ -91,7 +99,7 @@ class OnAws:
             queue=self.queue,
             blobs=self.blobs,
             http=self._http,
-            credentials=EnvironmentCredentials(environment),
+            credentials=self.credentials,
             evaluator=HereEvaluator(),
             plans=self.plans,
             build=catalogue.build,
@@ -108,7 +116,8 @@ class OnAws:
                 versions=self.versions,
                 facts=self.tools.facts,
                 blobs=self.blobs,
-                credentials=self.tools.credentials,
+                credentials=self.credentials,
+                documents=documents,
                 clock=self.clock,
                 ids=self.ids,
                 keys=AdminKeys(hashes_from(environment.get("PENSTOCK_ADMIN_KEY_HASH", ""))),
@@ -117,9 +126,20 @@ class OnAws:
                 ),
                 sender_hosts=SenderHosts(self._http, self.clock),
                 refusals=self.refusals,
+                vault=self._vault,
                 on_published=self._published,
             )
         )
+
+    def _key_service(self) -> "KeyService":
+        from chalicelib.adapters.aws.kms import KmsKeys
+
+        return KmsKeys(self._cloud.aws, self._cloud.names)
+
+    def _vault(self) -> "Vault":
+        from chalicelib.adapters.vault_admin import VaultAdmin
+
+        return VaultAdmin(self.credentials, self._http)
 
     async def work(self, batch: "Sequence[Received]", seconds: float) -> "Sequence[Received]":
         """Work off what an invocation with so many seconds left was handed; those that must come again."""

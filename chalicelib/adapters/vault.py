@@ -1,10 +1,11 @@
 """Opening credentials: those of the vault first, then those of the environment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chalicelib.adapters.environment import EnvironmentCredentials
+from chalicelib.adapters.struck import keep_out_of_logs
 from chalicelib.ports import Clock, Documents
 
 if TYPE_CHECKING:
@@ -46,15 +47,30 @@ class VaultCredentials:
     """Fulfils `ports.Credentials`; what it opened it remembers for half a minute, in this process's memory."""
 
     def __init__(
-        self, documents: Documents, keys: "KeyService", environment: EnvironmentCredentials, clock: Clock
+        self,
+        documents: Documents,
+        key_service: "Callable[[], KeyService]",
+        environment: EnvironmentCredentials,
+        clock: Clock,
     ) -> None:
-        """Take what holds the sealed values, what unwraps their keys, and what is asked for names not in the vault."""
+        """Take what holds the sealed values, what unwraps their keys, and what is asked for names not in the vault.
+
+        `key_service` is called when the first key is unwrapped or wrapped.
+        """
         self.documents = documents
-        self.keys = keys
         self.environment = environment
         self.clock = clock
+        self._key_service = key_service
+        self._keys: KeyService | None = None
         self._remembered: dict[tuple[str, str], _Remembered] = {}
         self._writes = 0
+
+    @property
+    def keys(self) -> "KeyService":
+        """What wraps and unwraps data keys."""
+        if self._keys is None:
+            self._keys = self._key_service()
+        return self._keys
 
     async def open(self, tenant: str, name: str, *, flow: str = "") -> Mapping[str, str]:
         """The credential's fields, for one call of this flow.
@@ -109,11 +125,16 @@ class VaultCredentials:
         self._remembered.pop((tenant, name), None)
 
     async def _unsealed(self, tenant: str, name: str, version: int, sealed: "dict[str, Json]") -> dict[str, str]:
+        from chalicelib.vault.record import BOUND
         from chalicelib.vault.sealing import Context, open_sealed, wrapped_of
+        from chalicelib.vault.types import public_fields
 
         context = Context(tenant, name, version)
         data_key = await self.keys.unwrap(wrapped_of(sealed), context.to_mapping())
-        return open_sealed(sealed, context, data_key)
+        fields = open_sealed(sealed, context, data_key)
+        public = public_fields()
+        keep_out_of_logs(value for key, value in fields.items() if key not in public and key != BOUND)
+        return fields
 
     async def _look(self, tenant: str, name: str) -> _Remembered:
         writes, now = self._writes, self.clock.now()

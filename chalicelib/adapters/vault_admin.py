@@ -9,8 +9,8 @@ from chalicelib.adapters.vault import KIND, Opened, VaultCredentials
 from chalicelib.adapters.vault_trial import try_out
 from chalicelib.errors import (
     ConflictError,
-    CredentialMissingError,
     CredentialUnfitError,
+    NotFoundError,
     PenstockError,
     UsageError,
 )
@@ -46,7 +46,6 @@ class VaultAdmin:
         """`renew` makes a new master key; None where its keeper does that by itself."""
         self._credentials = credentials
         self._documents = credentials.documents
-        self._keys = credentials.keys
         self._clock = credentials.clock
         self._http = http
         self._renew = renew
@@ -58,7 +57,7 @@ class VaultAdmin:
         after = ""
         while page := await self._documents.page(tenant, KIND, after=after, most=PAGE):
             after = page[-1].key
-            found |= {each.key: _held(each.key, record_from(each.value), of_environment) for each in page}
+            found |= {each.key: _found(each, of_environment) for each in page}
             if len(page) < PAGE:
                 break
         return [found[name] for name in sorted(found)]
@@ -68,10 +67,10 @@ class VaultAdmin:
         of_environment = set(self._credentials.environment.names())
         document = await self._documents.get(tenant, KIND, name)
         if document is not None:
-            return _held(name, record_from(document.value), of_environment)
+            return _found(document, of_environment)
         if name in of_environment:
             return Held(name, "environment")
-        raise CredentialMissingError(f"No credential `{name}`. `penstock credentials set {name}` stores one.")
+        raise _missing((), name)
 
     async def keep(
         self,
@@ -147,6 +146,8 @@ class VaultAdmin:
             _refuse_others(name, found.record.share, is_admin=is_admin)
             tested = Tested(name, "vault", found.record.version)
             return await try_out(tested, find_type(found.record.type), found.for_steps, url, self._http, self._clock)
+        if name not in self._credentials.environment.names():
+            raise _missing((), name)
         fields = self._credentials.environment.read(name)
         tested = Tested(name, "environment", 0)
         return await try_out(tested, find_type(guessed_type(fields)), fields, url, self._http, self._clock)
@@ -224,7 +225,7 @@ class VaultAdmin:
         if sum(len(key) + len(value) for key, value in fields.items()) * 6 > LONGEST_PLAIN:
             raise CredentialUnfitError(f"A credential has at most {LONGEST_PLAIN // 6:,} characters in all.")
         context, data_key = Context(tenant, name, record.version), secrets.token_bytes(DATA_KEY_BYTES)
-        wrapped = await self._keys.wrap(data_key, context.to_mapping())
+        wrapped = await self._credentials.keys.wrap(data_key, context.to_mapping())
         nonce = secrets.token_bytes(NONCE_BYTES)
         bound = {**fields, BOUND: record.bound()}
         return replace(record, sealed=seal(bound, context, data_key=data_key, nonce=nonce, wrapped=wrapped))
@@ -255,7 +256,7 @@ class VaultAdmin:
         raise _contended(document.key)
 
     async def _rewrapped(self, context: Context, sealed: dict[str, Json]) -> dict[str, Json]:
-        return with_wrapped(sealed, await self._keys.rewrap(wrapped_of(sealed), context.to_mapping()))
+        return with_wrapped(sealed, await self._credentials.keys.rewrap(wrapped_of(sealed), context.to_mapping()))
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
@@ -266,6 +267,13 @@ def _without_its_kind(kind: CredentialType, fields: Mapping[str, object]) -> Map
     if kind.takes_any or fields.get("kind") != kind.kind:
         return fields
     return {name: value for name, value in fields.items() if name != "kind"}
+
+
+def _found(document: Document, of_environment: Iterable[str]) -> Held:
+    try:
+        return _held(document.key, record_from(document.value), of_environment)
+    except SealBrokenError:
+        return Held(document.key, "vault", hides=document.key in of_environment, is_broken=True)
 
 
 def _held(name: str, record: Record, of_environment: Iterable[str]) -> Held:
@@ -297,13 +305,13 @@ def _refuse_others(name: str, share: Share, *, is_admin: bool) -> None:
         raise CredentialNotSharedError(f"The credential `{name}` is for admins alone. Ask one, or use another.")
 
 
-def _missing(of_environment: Iterable[str], name: str) -> CredentialMissingError:
+def _missing(of_environment: Iterable[str], name: str) -> NotFoundError:
     if name in of_environment:
-        return CredentialMissingError(
+        return NotFoundError(
             f"`{name}` comes from the environment, not from the vault. Change it where the environment is made, or "
             f"store one over it: `penstock credentials set {name}`."
         )
-    return CredentialMissingError(f"No credential `{name}`. `penstock credentials set {name}` stores one.")
+    return NotFoundError(f"No credential `{name}`. `penstock credentials set {name}` stores one.")
 
 
 def _contended(name: str) -> ConflictError:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from chalicelib.api.auth import Role
+from chalicelib.api.routes_credentials import CREDENTIALS
 
 ANY_METHOD: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -279,6 +280,7 @@ TABLE: Final[tuple[Route, ...]] = (
         ("GET",), f"{_V1}/nodes", "nodes:list_nodes", Role.VIEWER, "List the nodes.", ((200, "Nodes"),), query="Nodes"
     ),
     Route(("GET",), f"{_V1}/nodes/{{type}}", "nodes:show", Role.VIEWER, "Show a node.", ((200, "Node"),)),
+    *(Route(*row) for row in CREDENTIALS),
 )
 
 

@@ -88,7 +88,7 @@ def _store(store: Path) -> Iterator[Finding]:
 def _flows(folder: Path) -> Iterator[Finding]:
     from chalicelib.adapters.environment import EnvironmentCredentials
     from chalicelib.cli.checking import plan_of
-    from chalicelib.local.credentials import credentials_of
+    from chalicelib.flow.credentials import credentials_of
     from chalicelib.local.folder import flow_files
 
     try:

@@ -29,6 +29,8 @@ class Held:
     """Until when deliveries signed with the former version still count; 0: there is none."""
     hides: bool = False
     """The environment has one of this name too, which is not used."""
+    is_broken: bool = False
+    """What is stored cannot be read: it was altered, or a newer Penstock wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Vault(Protocol):
         ...
 
     async def find(self, tenant: str, name: str) -> Held:
-        """One of them; raises CredentialMissingError."""
+        """One of them; raises NotFoundError."""
         ...
 
     async def keep(
@@ -94,18 +96,18 @@ class Vault(Protocol):
         """New values as a new version: each secret is given anew, what is not secret stays unless it is given.
 
         Deliveries signed with the former version count for so many seconds more. Raises as `keep` does, and
-        CredentialMissingError.
+        NotFoundError.
         """
         ...
 
     async def share(self, tenant: str, name: str, share: Share) -> Held:
-        """Who may use it from now on; raises CredentialMissingError, ConflictError."""
+        """Who may use it from now on; raises NotFoundError, ConflictError."""
         ...
 
     async def remove(self, tenant: str, name: str, *, is_admin: bool) -> bool:
         """Remove it for good; whether the environment has one of this name, which is used from now on.
 
-        Raises CredentialMissingError, CredentialNotSharedError, ConflictError.
+        Raises NotFoundError, CredentialNotSharedError, ConflictError.
         """
         ...
 

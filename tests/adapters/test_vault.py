@@ -12,6 +12,7 @@ from chalicelib.errors import (
     ConflictError,
     CredentialMissingError,
     CredentialUnfitError,
+    NotFoundError,
     NotSentError,
     UsageError,
 )
@@ -176,6 +177,7 @@ def test_a_document_that_is_none_is_refused_and_an_admin_may_replace_or_remove_i
             use()
     with pytest.raises(CredentialNotSharedError):
         asyncio.run(desk.admin.remove("main", "crm", is_admin=False))
+    assert [(each.name, each.is_broken) for each in listed(desk)] == [("crm", True)]
     desk.set("crm", BEARER)
     assert desk.open("crm")["token"] == TOKEN
 
@@ -241,9 +243,9 @@ def test_nobody_who_does_not_know_the_secret_sends_it_elsewhere(desk):
 
 def test_what_cannot_be_rotated_is_said(tmp_path):
     desk = Desk(tmp_path, crm={"token": "of the environment"})
-    with pytest.raises(CredentialMissingError, match="comes from the environment"):
+    with pytest.raises(NotFoundError, match="comes from the environment"):
         desk.rotate("crm", BEARER)
-    with pytest.raises(CredentialMissingError, match="No credential"):
+    with pytest.raises(NotFoundError, match="No credential"):
         desk.rotate("nowhere", BEARER)
 
 

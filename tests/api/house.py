@@ -10,10 +10,14 @@ from datetime import UTC, datetime, timedelta
 
 import jsonschema
 
+from chalicelib.adapters.environment import EnvironmentCredentials
 from chalicelib.adapters.memory.blobs import MemoryBlobs
+from chalicelib.adapters.memory.documents import MemoryDocuments
 from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.adapters.memory.refusals import MemoryRefusals
 from chalicelib.adapters.memory.versions import MemoryVersions
+from chalicelib.adapters.vault import VaultCredentials
+from chalicelib.adapters.vault_admin import VaultAdmin
 from chalicelib.api.app import Api
 from chalicelib.api.auth import Caller, Role
 from chalicelib.api.refusal_tally import RefusalTally
@@ -40,6 +44,7 @@ from chalicelib.errors import (
 from chalicelib.ports import Asked, Details, Entered, HttpAnswer, Link
 from chalicelib.signing.links import make_link, read_link
 from chalicelib.worker.plans import RememberedPlans
+from tests.vault.keys import MemoryKeys
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 DUE = to_milliseconds(NOW) + 2 * 86_400_000
@@ -228,10 +233,16 @@ class House:
     def __init__(self, **settings):
         self.clock, self.ids, self.credentials = Clock(), Ids(), Credentials()
         self.versions, self.facts, self.blobs = MemoryVersions(), MemoryFacts(), MemoryBlobs()
+        self.documents = MemoryDocuments()
         self.door = Door(self.ids)
         self.plans = RememberedPlans(self.versions, entries(), self.clock)
         self.told = []
         self.http = Http()
+        self.master_keys = MemoryKeys()
+        self.vault_credentials = VaultCredentials(
+            self.documents, lambda: self.master_keys, EnvironmentCredentials({}), self.clock
+        )
+        self.vault = VaultAdmin(self.vault_credentials, self.http, renew=self.master_keys.renew)
         self.refusals = RefusalTally(MemoryRefusals(), self.clock)
         self.tools = Tools(
             door=self.door,
@@ -240,12 +251,14 @@ class House:
             facts=self.facts,
             blobs=self.blobs,
             credentials=self.credentials,
+            documents=self.documents,
             clock=self.clock,
             ids=self.ids,
             keys=Keys(),
             settings=Settings(**{"base_url": "https://penstock.example", **settings}),
             sender_hosts=SenderHosts(self.http, self.clock),
             refusals=self.refusals,
+            vault=lambda: self.vault,
             on_published=self.tell,
         )
         self.api = Api(self.tools)

@@ -81,6 +81,7 @@ class World(Place):
                 facts=self.store.facts,
                 blobs=self.store.blobs,
                 credentials=self.tools.credentials,
+                documents=self.store.documents,
                 clock=clock,
                 ids=self.ids,
                 keys=AdminKeys([hashlib.sha256(ADMIN.encode()).hexdigest()]),

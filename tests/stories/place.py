@@ -9,12 +9,16 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib import catalogue
+from chalicelib.adapters.environment import EnvironmentCredentials
 from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.memory.blobs import MemoryBlobs
+from chalicelib.adapters.memory.documents import MemoryDocuments
 from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.adapters.memory.queue import MemoryQueue
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.adapters.sqlite.store import SqliteStore
+from chalicelib.adapters.vault import VaultCredentials
+from chalicelib.adapters.vault_admin import VaultAdmin
 from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys
 from chalicelib.api.request import Answer, Request, read_query
@@ -28,7 +32,8 @@ from chalicelib.worker.listener import work_off
 from chalicelib.worker.plans import RememberedPlans
 from chalicelib.worker.sweeper import sweep
 from chalicelib.worker.tools import Settings, Tools
-from tests.worker.house import CountedIds, FixedCredentials, JumpingClock, ScriptedHttp
+from tests.vault.keys import MemoryKeys
+from tests.worker.house import CountedIds, JumpingClock, ScriptedHttp
 
 ADMIN = "an admin key for the stories"
 HOOK_KEY = b"a secret of thirty-two bytes...."
@@ -49,12 +54,16 @@ class Place:
         self.ids = CountedIds()
         self.ends = Ends()
         self.background = Background() if is_embedded else None
-        credentials = FixedCredentials(
-            hook={"secret": HOOK_SECRET},
-            api={"kind": "bearer", "token": CANARY},
-            person={"kind": "basic", "username": "ann", "password": CANARY},
-            own_api={"kind": "bearer", "token": ADMIN},
-        )
+        of_environment = {
+            "hook": {"secret": HOOK_SECRET},
+            "api": {"kind": "bearer", "token": CANARY},
+            "person": {"kind": "basic", "username": "ann", "password": CANARY},
+            "own_api": {"kind": "bearer", "token": ADMIN},
+        }
+        environment = {f"PENSTOCK_CREDENTIAL_{name.upper()}": json.dumps(v) for name, v in of_environment.items()}
+        self.keys = MemoryKeys()
+        credentials = VaultCredentials(store.documents, lambda: self.keys, EnvironmentCredentials(environment), clock)
+        self.vault = VaultAdmin(credentials, self.http, renew=self.keys.renew)
         self.plans = RememberedPlans(store.versions, catalogue.entries(), clock, pointer_age=0)
         self.tools = Tools(
             clock=clock,
@@ -81,6 +90,8 @@ class Place:
                 facts=store.facts,
                 blobs=store.blobs,
                 credentials=credentials,
+                documents=store.documents,
+                vault=lambda: self.vault,
                 clock=clock,
                 ids=self.ids,
                 keys=AdminKeys([hashlib.sha256(ADMIN.encode()).hexdigest()]),
@@ -154,10 +165,13 @@ class Place:
 class MemoryStore:
     def __init__(self, clock: JumpingClock) -> None:
         self.facts, self.blobs, self.versions = MemoryFacts(), MemoryBlobs(), MemoryVersions()
+        self.documents = MemoryDocuments()
         self.queue = MemoryQueue(clock)
 
     def everything(self) -> str:
-        return repr([vars(self.facts), vars(self.blobs), vars(self.versions), vars(self.queue._letters)])
+        return repr(
+            [vars(self.facts), vars(self.blobs), vars(self.versions), vars(self.queue._letters), vars(self.documents)]
+        )
 
 
 KINDS = ("memory", "lambda", "sqlite")

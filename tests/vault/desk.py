@@ -54,7 +54,7 @@ class Desk:
         self.keys = VaultKeyFile(folder / "house" / "vault-key")
         self.service = Service()
         known = EnvironmentCredentials(self.environment)
-        self.credentials = VaultCredentials(self.documents, self.keys, known, self.clock)
+        self.credentials = VaultCredentials(self.documents, lambda: self.keys, known, self.clock)
         self.admin = VaultAdmin(self.credentials, self.service, renew=self.keys.renew)
 
     def beside(self):
