@@ -90,6 +90,14 @@ def vault_key_file(store: Path, environment: Mapping[str, str]) -> Path:
     return Path(named) if named else store.parent / VAULT_KEY
 
 
+def glanced_vault(store: Path, environment: Mapping[str, str]) -> VaultCredentials:
+    """What can be opened of a store that another process may be working on."""
+    key_file = VaultKeyFile(vault_key_file(store, environment))
+    return VaultCredentials(
+        GlancedDocuments(store), lambda: key_file, EnvironmentCredentials(environment), SystemClock()
+    )
+
+
 class StepByStepPlans(RememberedPlans):
     """Plans whose every step is recorded by itself: more writes than the author asked for, never fewer."""
 
@@ -115,11 +123,11 @@ class Embedded:
         self.http: HttpClient = client_for_flows(policy)
         vault_store = settings.vault_store or settings.store
         key_file = VaultKeyFile(vault_key_file(vault_store, settings.environment))
-        self.credentials = VaultCredentials(
-            GlancedDocuments(vault_store) if settings.vault_store is not None else store.documents,
-            lambda: key_file,
-            EnvironmentCredentials(settings.environment),
-            self.clock,
+        of_environment = EnvironmentCredentials(settings.environment)
+        self.credentials = (
+            VaultCredentials(store.documents, lambda: key_file, of_environment, self.clock)
+            if settings.vault_store is None
+            else glanced_vault(vault_store, settings.environment)
         )
         self.vault = VaultAdmin(self.credentials, self.http, renew=key_file.renew)
         self.evaluator = ApartEvaluator()

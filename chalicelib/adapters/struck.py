@@ -4,6 +4,7 @@ What steps store and answer is masked where it is made (`worker.redaction`); thi
 """
 
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
@@ -13,6 +14,19 @@ _SHORTEST: Final = 6
 _MOST: Final = 5_000
 
 _opened: set[str] = set()
+
+
+class StrikingFormatter(logging.Formatter):
+    """Writes lines, tracebacks included, without the secrets of the environment and of what was opened."""
+
+    def __init__(self, form: str, environment: Mapping[str, str]) -> None:
+        """Take the form of a line, and where secrets stand that are known from the start."""
+        super().__init__(form)
+        self._known = secrets_in(environment)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return struck(super().format(record), self._known)
 
 
 def keep_out_of_logs(values: Iterable[str]) -> None:
