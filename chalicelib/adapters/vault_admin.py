@@ -1,5 +1,6 @@
 """Looking after credentials: stored, listed, given new values, shared, removed, brought under a new master key."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -33,6 +34,7 @@ from chalicelib.vault.types import check_fields, find_type, guessed_type, opened
 
 PAGE: Final = 200
 """Credentials that one call rewraps: with KMS some ten milliseconds each, and a gateway waits 29 s."""
+_AT_ONCE: Final = 20
 _TRIES: Final = 3
 _LONGEST_OVERLAP_SECONDS: Final = 30 * 86_400
 
@@ -161,11 +163,13 @@ class VaultAdmin:
             master_key = await self._renew()
         page = await self._documents.page(tenant, KIND, after=after, most=PAGE)
         done, failed = 0, list[tuple[str, str]]()
-        for document in page:
-            try:
-                done += await self._rewrap(tenant, document)
-            except PenstockError as error:
-                failed.append((document.key, error.detail))
+        for start in range(0, len(page), _AT_ONCE):
+            some = page[start : start + _AT_ONCE]
+            for each in await asyncio.gather(*(self._rewrap_or_why(tenant, document) for document in some)):
+                if isinstance(each, tuple):
+                    failed.append(each)
+                else:
+                    done += each
         cursor = page[-1].key if len(page) == PAGE else None
         return Rewrapped(master_key, len(page), done, failed, cursor)
 
@@ -234,6 +238,13 @@ class VaultAdmin:
         if seen is None:
             raise _missing(self._credentials.environment.names(), name)
         return await self._credentials.opened(tenant, name, seen, "")
+
+    async def _rewrap_or_why(self, tenant: str, document: Document) -> int | tuple[str, str]:
+        """How many were changed, 0 or 1; the name and the reason where it cannot be."""
+        try:
+            return await self._rewrap(tenant, document)
+        except PenstockError as error:
+            return document.key, error.detail
 
     async def _rewrap(self, tenant: str, document: Document) -> int:
         """One credential, its former version included; 1 where that changed anything."""

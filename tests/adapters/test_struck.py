@@ -17,11 +17,11 @@ def test_what_the_environment_holds_and_what_was_opened_is_struck_out_of_lines_a
     keep_out_of_logs(["a-secret-of-the-vault"])
     assert line("sent %s and %s", "of-the-environment", "a-secret-of-the-vault") == "ERROR sent *** and ***"
     try:
-        raise ValueError("a-secret-of-the-vault")
+        int("a-secret-of-the-vault")
     except ValueError:
         shown = line("failed", error=sys.exc_info())
-    assert "ValueError: ***" in shown
-    assert "a-secret-of" not in shown.replace('raise ValueError("a-secret-of-the-vault")', "")
+    assert "invalid literal for int() with base 10: '***'" in shown
+    assert "a-secret-of" not in shown
 
 
 def test_what_is_no_secret_stays():
