@@ -20,6 +20,8 @@ REMEMBERED_SECONDS: Final = 30
 """How long another process may still use what was changed or removed here; a write in this process is seen at once."""
 REMEMBERED_ABSENCE_SECONDS: Final = 5
 MOST_REMEMBERED: Final = 500
+_PROVING: Final = ("secret", "token", "password", "topic", "webhook_id")
+"""The field that proves a delivery, by which `signing.inbound` finds its former value in `previous`."""
 
 
 class Opened(NamedTuple):
@@ -115,7 +117,7 @@ class VaultCredentials:
         former = record.former
         if former is not None and former.until > self.clock.now().timestamp() * 1000:
             before = await self._unsealed(tenant, name, former.version, former.sealed)
-            if previous := before.get("secret") or before.get("token"):
+            if previous := next((before[name] for name in _PROVING if before.get(name)), None):
                 for_steps.setdefault("previous", previous)
         return Opened(fields, for_steps, record, rev)
 

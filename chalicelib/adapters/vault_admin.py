@@ -110,7 +110,8 @@ class VaultAdmin:
             # Were a secret taken over, new `hosts` beside it would send it to whoever may write them.
             stays = {key: value for key, value in before.fields.items() if key in public}
             kept = check_fields(kind, {**stays, **_without_its_kind(kind, fields)})
-            if not any(each.name in fields for each in kind.fields if each.is_secret) and not kind.takes_any:
+            proving = {each.name for each in kind.fields if each.is_secret and each.name != "previous"}
+            if proving and not proving & fields.keys():
                 raise CredentialUnfitError(f"New values of `{name}` are none without its secret.")
             record = self._record(kind.name, before.record, kept, before.record.share)
             if overlap_seconds > 0:

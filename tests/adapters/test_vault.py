@@ -249,6 +249,18 @@ def test_what_cannot_be_rotated_is_said(tmp_path):
         desk.rotate("nowhere", BEARER)
 
 
+@pytest.mark.parametrize(
+    ("type_name", "field"),
+    [("bearer", "token"), ("basic", "password"), ("topic", "topic"), ("paypal_webhook", "webhook_id")],
+)
+def test_what_proves_a_delivery_counts_beside_its_successor_in_every_type_that_does(desk, type_name, field):
+    user = {"username": "ann"} if type_name == "basic" else {}
+    desk.set("hook", {field: "one-one", **user}, type_name=type_name)
+    desk.rotate("hook", {field: "two-two"}, overlap=60)
+    opened = desk.open("hook")
+    assert (opened[field], opened["previous"]) == ("two-two", "one-one")
+
+
 @pytest.mark.parametrize(("first", "second"), [({"secret": "one-one"}, {"secret": "two-two"})])
 def test_a_former_secret_counts_beside_the_new_one_for_as_long_as_it_was_said(desk, first, second):
     desk.set("hook", first)

@@ -41,7 +41,7 @@ CALLED: dict[str, dict[str, str]] = {
         **_CREDENTIALS,
         "kms:Encrypt": "a credential is sealed: adapters/aws/kms.py",
         "kms:ReEncryptFrom": "its data key is brought under the key's newest material: adapters/aws/kms.py",
-        "kms:ReEncryptTo": "as above",
+        "kms:ReEncryptTo": "as above: adapters/aws/kms.py",
         "dynamodb:PutItem": "a version and its pointer: adapters/aws/versions.py",
         "dynamodb:Query": "lists of flows, versions and executions: adapters/aws/versions.py",
         "dynamodb:BatchGetItem": "the pointers of all flows: adapters/aws/versions.py",
