@@ -44,10 +44,9 @@ class VaultKeyFile:
 
     async def wrap(self, data_key: bytes, context: Mapping[str, str]) -> Wrapped:
         """The data key under the current master key."""
-        ring = await self._known()
-        if ring is None:
-            async with self._changing:
-                ring = self._ring = await asyncio.to_thread(_made, self.path)
+        async with self._changing:
+            # Read again: what is wrapped under a key that somebody took out of the file would be lost.
+            ring = self._ring = await asyncio.to_thread(_made, self.path)
         nonce = secrets.token_bytes(NONCE_BYTES)
         key = ring.current
         return Wrapped(key, nonce + encrypt(ring.keys[key], nonce, data_key, _bound(key, context)))
@@ -112,6 +111,9 @@ def _read(path: Path) -> _Ring | None:
 
 def _made(path: Path) -> _Ring:
     """The keys in the file, with a first one if there was none; who comes second takes the first one's."""
+    known = _read(path)
+    if known is not None:
+        return known
     ring = _with_new_key(_Ring("", {}))
     if write_private(path, _content(ring), may_replace=False):
         return ring

@@ -114,6 +114,19 @@ def test_a_process_that_knows_the_former_file_reads_what_another_renewed(path):
     run(story())
 
 
+def test_nothing_is_wrapped_under_a_key_that_was_taken_out_of_the_file(path):
+    async def story():
+        keys = VaultKeyFile(path)
+        first = await keys.wrap(DATA_KEY, CONTEXT)
+        await VaultKeyFile(path).renew()
+        data = json.loads(path.read_text())
+        del data["keys"][first.key]
+        path.write_text(json.dumps(data))
+        assert (await keys.wrap(DATA_KEY, CONTEXT)).key == data["current"]
+
+    run(story())
+
+
 def test_of_many_who_make_the_file_one_does(path):
     async def story():
         all_keys = [VaultKeyFile(path) for _ in range(8)]

@@ -65,6 +65,7 @@ def test_a_credential_is_stored_shown_without_values_and_removed(house):
 
 @pytest.mark.parametrize("row", CREDENTIALS, ids=lambda row: row[2])
 def test_each_route_wants_its_role_and_a_key(house, row):
+    """Z7: who is merely known neither changes nor removes a credential, and nobody reads one."""
     put(house)
     method, path, least = row[0][0], row[1].replace("{name}", "crm"), row[3]
     body = b"{}" if method in {"PUT", "POST"} else b""
@@ -195,6 +196,7 @@ def test_no_refusal_and_no_log_line_repeats_a_value(house, body, what, caplog):
 
 
 def test_no_answer_about_credentials_holds_a_value(house, caplog):
+    """T1, T6: a secret that came in is in no answer, and in no record in the clear."""
     caplog.set_level(logging.DEBUG)
     answers = [put(house), post(house, "rotate", {"fields": {"token": TOKEN}, "overlap_seconds": 60})]
     answers += [post(house, "share", {"flows": ["shop"]}, role="admin"), post(house, "test")]

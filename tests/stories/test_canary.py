@@ -168,6 +168,7 @@ class World:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("type_name", TYPES)
 def test_what_is_planted_in_a_credential_turns_up_nowhere(kind, type_name, tmp_path, caplog):
+    """T1: a credential leaves the vault for the request that it signs, and for nothing else."""
     caplog.set_level(logging.DEBUG)
 
     async def story():

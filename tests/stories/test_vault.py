@@ -58,6 +58,8 @@ def test_a_delivery_signed_with_the_former_secret_counts_while_it_is_said_to_and
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_step_sends_the_new_value_as_soon_as_there_is_one(kind, tmp_path):
+    """Z7: nodes use the vault, so that no key stands in a flow."""
+
     async def tell(place):
         assert (await ran(place))["status"] == "succeeded"
         assert dict(place.http.sent[-1].headers)["Authorization"] == "Bearer sk-live-012345"
