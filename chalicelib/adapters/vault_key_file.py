@@ -44,9 +44,9 @@ class VaultKeyFile:
 
     async def wrap(self, data_key: bytes, context: Mapping[str, str]) -> Wrapped:
         """The data key under the current master key."""
-        async with self._changing:
-            # Read again: what is wrapped under a key that somebody took out of the file would be lost.
-            ring = self._ring = await asyncio.to_thread(_made, self.path)
+        # Read again: what is wrapped under a key that somebody took out of the file would be lost.
+        ring = await asyncio.to_thread(_made, self.path)
+        self._ring = self._ring or ring
         nonce = secrets.token_bytes(NONCE_BYTES)
         key = ring.current
         return Wrapped(key, nonce + encrypt(ring.keys[key], nonce, data_key, _bound(key, context)))
