@@ -16,8 +16,13 @@ from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_f
 from chalicelib.adapters.expressions_apart import ApartEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_flows
 from chalicelib.adapters.memory.limits import MemoryLimits
+from chalicelib.adapters.sqlite.glance import GlancedDocuments
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.tap import Tap
+from chalicelib.adapters.vault import VaultCredentials
+from chalicelib.adapters.vault_admin import VaultAdmin
+from chalicelib.adapters.vault_key_file import NAME as VAULT_KEY
+from chalicelib.adapters.vault_key_file import VaultKeyFile
 from chalicelib.api.app import Api
 from chalicelib.api.audit_log import AuditLog
 from chalicelib.api.auth import AdminKeys
@@ -61,7 +66,7 @@ class EmbeddedSettings:
     store: Path
     base_url: str
     environment: Mapping[str, str]
-    """Where credentials are read from, and this stage's `vars`."""
+    """Where credentials are read from that the vault does not hold, and this stage's `vars`."""
     allow_private: tuple[str, ...] = ()
     """Networks beyond the public ones that flows may call, such as `127.0.0.1/32`."""
     only_hosts: tuple[str, ...] = ()
@@ -77,8 +82,24 @@ class EmbeddedSettings:
     """How many queued messages are worked off at once."""
     link_key: Callable[[], Awaitable[bytes]] | None = None
     """Fetches the key that resume links are made with; None: nothing can be answered by a link."""
+    vault_store: Path | None = None
+    """The store whose credentials are opened, and not changed; None: those of `store`."""
     step_by_step: bool = False
     """Record each step as soon as it is done, whatever a flow's `durability` says: for whoever watches."""
+
+
+def vault_key_file(store: Path, environment: Mapping[str, str]) -> Path:
+    """Where the vault's master keys lie: where `PENSTOCK_VAULT_KEY_FILE` says, else beside the store."""
+    named = environment.get("PENSTOCK_VAULT_KEY_FILE", "")
+    return Path(named) if named else store.parent / VAULT_KEY
+
+
+def glanced_vault(store: Path, environment: Mapping[str, str]) -> VaultCredentials:
+    """What can be opened of a store that another process may be working on."""
+    key_file = VaultKeyFile(vault_key_file(store, environment))
+    return VaultCredentials(
+        GlancedDocuments(store), lambda: key_file, EnvironmentCredentials(environment), SystemClock()
+    )
 
 
 class StepByStepPlans(RememberedPlans):
@@ -104,7 +125,15 @@ class Embedded:
             only_hosts=settings.only_hosts,
         )
         self.http: HttpClient = client_for_flows(policy)
-        self.credentials = EnvironmentCredentials(settings.environment)
+        vault_store = settings.vault_store or settings.store
+        key_file = VaultKeyFile(vault_key_file(vault_store, settings.environment))
+        of_environment = EnvironmentCredentials(settings.environment)
+        self.credentials = (
+            VaultCredentials(store.documents, lambda: key_file, of_environment, self.clock)
+            if settings.vault_store is None
+            else glanced_vault(vault_store, settings.environment)
+        )
+        self.vault = VaultAdmin(self.credentials, self.http, renew=key_file.renew)
         self.evaluator = ApartEvaluator()
         self.ends = Ends()
         self.background = Background(settings.concurrency)
@@ -156,6 +185,7 @@ class Embedded:
                 audit=self.audit,
                 limits=limits,
                 peer_limits=limits,
+                vault=lambda: self.vault,
                 on_published=self._published,
             )
         )

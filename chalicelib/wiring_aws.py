@@ -30,6 +30,7 @@ from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_engine, client_for_flows
 from chalicelib.adapters.http_guard import EgressPolicy
 from chalicelib.adapters.memory.limits import MemoryLimits
+from chalicelib.adapters.vault import VaultCredentials
 from chalicelib.api.app import Api
 from chalicelib.api.audit_log import AuditLog
 from chalicelib.api.auth import AdminKeys, hashes_from
@@ -51,6 +52,8 @@ from chalicelib.worker.tools import Settings, Tools
 if TYPE_CHECKING:
     from chalicelib.flow.plan import Plan
     from chalicelib.ports import Live, Received
+    from chalicelib.ports.vault import Vault
+    from chalicelib.vault.keys import KeyService
 
 log = logging.getLogger("penstock.aws")
 
@@ -89,6 +92,10 @@ class OnAws:
         self.queue = AwsQueue(aws, names.queue_url, self.blobs, self.clock)
         self.versions = AwsVersions(aws, names.table, self.blobs)
         self.plans = RememberedPlans(self.versions, catalogue.entries(), self.clock)
+        documents = AwsDocuments(aws, names.table, self.clock)
+        self.credentials = VaultCredentials(
+            documents, self._key_service, EnvironmentCredentials(environment), self.clock
+        )
         ends = Ends()
         self.tools = Tools(
             clock=self.clock,
@@ -97,7 +104,7 @@ class OnAws:
             queue=self.queue,
             blobs=self.blobs,
             http=self._http,
-            credentials=EnvironmentCredentials(environment),
+            credentials=self.credentials,
             evaluator=HereEvaluator(),
             plans=self.plans,
             build=catalogue.build,
@@ -118,7 +125,7 @@ class OnAws:
                 versions=self.versions,
                 facts=self.tools.facts,
                 blobs=self.blobs,
-                credentials=self.tools.credentials,
+                credentials=self.credentials,
                 documents=documents,
                 clock=self.clock,
                 ids=self.ids,
@@ -131,9 +138,20 @@ class OnAws:
                 audit=AuditLog(documents, self.clock, self.ids, days=watch.audit_days),
                 limits=AwsLimits(aws, names.table, self.clock),
                 peer_limits=MemoryLimits(self.clock),
+                vault=self._vault,
                 on_published=self._published,
             )
         )
+
+    def _key_service(self) -> "KeyService":
+        from chalicelib.adapters.aws.kms import KmsKeys
+
+        return KmsKeys(self._cloud.aws, self._cloud.names)
+
+    def _vault(self) -> "Vault":
+        from chalicelib.adapters.vault_admin import VaultAdmin
+
+        return VaultAdmin(self.credentials, self._http)
 
     async def work(self, batch: "Sequence[Received]", seconds: float) -> "Sequence[Received]":
         """Work off what an invocation with so many seconds left was handed; those that must come again."""

@@ -17,13 +17,14 @@ OWN_TENANT = "main"
 
 
 class EnvironmentCredentials:
-    """Fulfils `ports.Credentials` until the vault does."""
+    """Fulfils `ports.Credentials` for what is not in the vault."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
 
-    async def open(self, tenant: str, name: str) -> Mapping[str, str]:
-        """The fields of the credential; the environment is that of the tenant `main`, and no other's."""
+    async def open(self, tenant: str, name: str, *, flow: str = "") -> Mapping[str, str]:
+        """The fields of the credential; the environment is the tenant `main`'s and no other's, and all its flows'."""
+        del flow
         if tenant != OWN_TENANT:
             raise CredentialMissingError(f"The tenant {tenant} has no credential `{name}`.")
         return self.read(name)
@@ -34,7 +35,8 @@ class EnvironmentCredentials:
         text = self._environment.get(variable)
         if text is None:
             raise CredentialMissingError(
-                f'No credential `{name}`. Set {variable} to a JSON object such as {{"token": "..."}}.'
+                f"No credential `{name}`. Store it with `penstock credentials set {name}`, or set {variable} to a JSON "
+                'object such as {"token": "..."}.'
             )
         try:
             fields = json.loads(text)
@@ -47,8 +49,10 @@ class EnvironmentCredentials:
             raise CredentialUnfitError(f"{variable} is not an object of texts. Put every value in quotes.")
         return cast("dict[str, str]", fields)
 
-    def names(self) -> list[str]:
-        """The credentials there are, by name, never their values."""
+    def names(self, tenant: str = OWN_TENANT) -> list[str]:
+        """The credentials there are for a tenant, by name, never their values."""
+        if tenant != OWN_TENANT:
+            return []
         return sorted(key.removeprefix(PREFIX).lower() for key in self._environment if key.startswith(PREFIX))
 
 

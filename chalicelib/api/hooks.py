@@ -22,7 +22,7 @@ from chalicelib.api.sender_hosts import need_hosts
 from chalicelib.api.times import from_milliseconds
 from chalicelib.api.tools import Call, Tools
 from chalicelib.errors import (
-    CredentialMissingError,
+    CallerError,
     CredentialUnfitError,
     DeliveryConflictError,
     FlowDisabledError,
@@ -95,13 +95,13 @@ async def _receive(call: Call, tenant: str, found: _Found) -> Answer:
     _refuse_token(live, trigger, names.get("token"))
     if not live.enabled:
         raise FlowDisabledError
-    asked = await _answer_unsigned(tools, tenant, trigger, request)
+    asked = await _answer_unsigned(tools, live, trigger, request)
     if asked is not None:
         return asked
     _refuse_method(trigger, request.method)
     limit = limit_of(trigger.parameters, tools.settings.limit_bytes)
     refuse_size(request, limit)
-    sender = await _let_in(tools, tenant, trigger, request)
+    sender = await _let_in(tools, live, trigger, request)
     await rate_hook(tools, tenant, live.flow, trigger)
     path = request.path.rpartition("/")[0] if "token" in names else request.path
     files = Files(tools.blobs, tenant)
@@ -180,7 +180,7 @@ def limit_of(parameters: Mapping[str, Json], most: int) -> int:
     return min(given, most) if isinstance(given, int) else most
 
 
-async def _answer_unsigned(tools: Tools, tenant: str, trigger: TriggerPlan, request: Request) -> Answer | None:
+async def _answer_unsigned(tools: Tools, live: Live, trigger: TriggerPlan, request: Request) -> Answer | None:
     """The answer to a sender's question that carries no signature; None for everything else."""
     scheme = verification_of(trigger.verify)[0] if trigger.verify is not None else ""
     if scheme not in _ASK_UNSIGNED:
@@ -190,7 +190,7 @@ async def _answer_unsigned(tools: Tools, tenant: str, trigger: TriggerPlan, requ
     if not unsigned_question(scheme, request):
         return None
     with _our_fault(trigger):
-        return answer_unsigned(scheme, request, await _secret(tools, tenant, trigger.verify))
+        return answer_unsigned(scheme, request, await _secret(tools, live, trigger.verify))
 
 
 async def _answer_signed(tools: Tools, sender: _Sender, request: Request, body: Json) -> Answer | None:
@@ -202,7 +202,7 @@ async def _answer_signed(tools: Tools, sender: _Sender, request: Request, body: 
     return await answer_signed(sender.scheme, request, body, sender.secret, tools.sender_hosts)
 
 
-async def _let_in(tools: Tools, tenant: str, trigger: TriggerPlan, request: Request) -> _Sender:
+async def _let_in(tools: Tools, live: Live, trigger: TriggerPlan, request: Request) -> _Sender:
     """Verify the delivery over its raw bytes; raises the errors of `signing.inbound.verify`."""
     given = trigger.verify
     if given is None:
@@ -212,7 +212,7 @@ async def _let_in(tools: Tools, tenant: str, trigger: TriggerPlan, request: Requ
     url = f"{tools.settings.base_url}{request.path}" if tools.settings.base_url else ""
     delivery = Delivery(request.method, request.path, request.raw_query, headers, request.body, url)
     with _our_fault(trigger):
-        secret = await _secret(tools, tenant, given)
+        secret = await _secret(tools, live, given)
         lies = certificate_url(scheme, secret, delivery)
         certificate = await need_hosts(tools.sender_hosts).certificate(lies) if lies is not None else b""
         now = from_milliseconds(request.received)
@@ -224,8 +224,12 @@ async def _let_in(tools: Tools, tenant: str, trigger: TriggerPlan, request: Requ
     return _Sender(delivery_key(verified, request.body), secret_header, scheme, secret)
 
 
-async def _secret(tools: Tools, tenant: str, verify: Mapping[str, Json] | None) -> Mapping[str, object]:
-    return await tools.credentials.open(tenant, str((verify or {}).get("credential", "")))
+async def _secret(tools: Tools, live: Live, verify: Mapping[str, Json] | None) -> Mapping[str, object]:
+    name = str((verify or {}).get("credential", ""))
+    try:
+        return await tools.credentials.open(live.tenant, name, flow=live.flow)
+    except CallerError as error:  # what the vault says of it is its owner's to read
+        raise CredentialUnfitError(error.detail) from error
 
 
 @contextmanager
@@ -233,7 +237,7 @@ def _our_fault(trigger: TriggerPlan) -> Generator[None]:
     """What is not the sender's fault is none of its business: it may come again once this is mended."""
     try:
         yield
-    except (CredentialMissingError, CredentialUnfitError, UsageError) as error:
+    except (CredentialUnfitError, UsageError) as error:
         _log.error("trigger %s cannot verify its deliveries: %s", trigger.id, error.detail)
         raise SettingError("This hook cannot verify deliveries yet. The server's log says why.") from error
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from chalicelib.api.auth import MAIN_TENANT
 from chalicelib.api.content import content_type
+from chalicelib.api.credentials import refuse_unshared
 from chalicelib.api.flows import (
     find_version,
     flow_name,
@@ -56,6 +57,7 @@ async def publish(call: Call) -> Answer:
     version, text = version_of(document.data, stage_vars)
     known = await tools.versions.live(call.tenant, name)
     plan = make_plan(document.data, entries(), stage_vars=stage_vars)
+    await refuse_unshared(call, plan)
     warnings: list[Json] = [problem_to_json(each) for each in report.warnings]
     if call.query.get("dry_run"):
         return json_answer(
@@ -86,6 +88,7 @@ async def roll_back(call: Call) -> Answer:
     history = await tools.versions.history(call.tenant, live.flow)
     version = find_version(history, str(call.body["version"]))
     plan = await tools.plans.plan(call.tenant, live.flow, version)
+    await refuse_unshared(call, plan)
     now = to_milliseconds(tools.clock.now())
     before, after = await _move(call, live.flow, plan, lambda seen: _pointed(call, seen or live, plan, now))
     changed = before is None or before.version != after.version

@@ -7,6 +7,7 @@ for, so that a hook's cold start pays for hooks alone. Siblings name their param
 from typing import Final, NamedTuple
 
 from chalicelib.api.auth import Role
+from chalicelib.api.routes_credentials import CREDENTIALS
 
 ANY_METHOD: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -397,4 +398,5 @@ TABLE: Final[tuple[Route, ...]] = (
         ((204, ""),),
         takes_scoped_keys=True,
     ),
+    *(Route(*row) for row in CREDENTIALS),
 )

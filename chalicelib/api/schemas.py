@@ -7,6 +7,7 @@ has a `default` (`flow.inputs.fit_inputs` reads them). `ANSWERS` are whole schem
 from collections.abc import Mapping
 from typing import Final
 
+from chalicelib.api import schemas_credentials
 from chalicelib.api.approval_form import DECISIONS, LONGEST_COMMENT, LONGEST_NAME
 from chalicelib.api.audit_log import OUTCOMES
 from chalicelib.api.auth import Role
@@ -142,6 +143,7 @@ BODIES: Final[Mapping[str, Properties]] = {
         "by": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "description": "Who answers."},
         "comment": _optional({"type": "string", "maxLength": LONGEST_COMMENT}, "Why."),
     },
+    **schemas_credentials.BODIES,
 }
 
 
@@ -396,4 +398,5 @@ ANSWERS: Final[Mapping[str, dict[str, Json]]] = {
         "required": ["type", "kind", "parameters"],
         "description": "The catalogue's entry.",
     },
+    **schemas_credentials.ANSWERS,
 }

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chalicelib.api.audit_log import AuditLog
 from chalicelib.api.auth import Caller, Keys, Role
@@ -15,6 +15,9 @@ from chalicelib.api.watch import UNWATCHED, Watch
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.values import Json
 from chalicelib.ports import Blobs, Clock, Credentials, Documents, Door, Facts, Ids, Limits, Live, Plans, Versions
+
+if TYPE_CHECKING:
+    from chalicelib.ports.vault import Vault
 
 NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
 
@@ -63,6 +66,8 @@ class Tools:
     """Buckets that every process of the deployment takes from; None: no rate is applied."""
     peer_limits: Limits | None = None
     """Buckets of this process alone, for strangers' addresses."""
+    vault: "Callable[[], Vault] | None" = None
+    """What looks after credentials, made when it is first asked for; None: nothing does."""
     on_published: Callable[[Live, Plan], Awaitable[None]] = tell_nobody
     """Told whenever a flow's pointer was written, and again when the same version is published again: schedules."""
 

@@ -1,8 +1,9 @@
 """`penstock doctor`: looks at everything that commonly stands in the way, and says what to do."""
 
+import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -14,7 +15,7 @@ import typer
 from chalicelib.cli.exits import Exit
 from chalicelib.cli.options import FLOWS, STORE, AsJson, Flows
 from chalicelib.cli.printing import say, say_json
-from chalicelib.errors import NotSentError, PenstockError, UnauthenticatedError
+from chalicelib.errors import CredentialMissingError, NotSentError, PenstockError, UnauthenticatedError
 
 MOST_SKEW_SECONDS = 60.0
 """Beyond it deliveries that senders sign with a time begin to be refused, and AWS refuses signatures at 300 s."""
@@ -41,7 +42,7 @@ def doctor(
         _python,
         _packages,
         lambda: _store(store),
-        lambda: _flows(flows),
+        lambda: _flows(flows, store),
         _server,
     )
     found = [finding for look in looks for finding in look()]
@@ -85,10 +86,9 @@ def _store(store: Path) -> Iterator[Finding]:
     yield Finding("store", "good", f"{store}, {size / 1_000_000:.1f} MB, used by nobody now")
 
 
-def _flows(folder: Path) -> Iterator[Finding]:
-    from chalicelib.adapters.environment import EnvironmentCredentials
+def _flows(folder: Path, store: Path) -> Iterator[Finding]:
     from chalicelib.cli.checking import plan_of
-    from chalicelib.local.credentials import credentials_of
+    from chalicelib.flow.credentials import credentials_of
     from chalicelib.local.folder import flow_files
 
     try:
@@ -106,14 +106,31 @@ def _flows(folder: Path) -> Iterator[Finding]:
         for name in credentials_of(plan):
             named.setdefault(name, []).append(plan.flow)
     yield Finding("flows", "good", f"{len(paths)} files in {folder}")
-    there = EnvironmentCredentials(os.environ)
+    if named:
+        yield from asyncio.run(_credentials(named, store))
+
+
+async def _credentials(named: Mapping[str, list[str]], store: Path) -> list[Finding]:
+    """Whether each that a flow names can be opened for it, in the vault beside the store or in the environment."""
+    from chalicelib.api.auth import MAIN_TENANT
+    from chalicelib.vault.record import KIND
+    from chalicelib.wiring import glanced_vault
+
+    vault, found = glanced_vault(store, os.environ), list[Finding]()
+    of_environment = vault.environment.names()
     for name, users in sorted(named.items()):
         try:
-            there.read(name)
+            is_held = await vault.documents.get(MAIN_TENANT, KIND, name) is not None
+            for flow in users:
+                await vault.open(MAIN_TENANT, name, flow=flow)
         except PenstockError as error:
-            yield Finding("credentials", "note", f"{error.detail} Named by {', '.join(users)}.")
+            state = "note" if isinstance(error, CredentialMissingError) else "bad"
+            found.append(Finding("credentials", state, f"{name}: {error.detail} Named by {', '.join(users)}."))
         else:
-            yield Finding("credentials", "good", f"{name}, named by {', '.join(users)}")
+            hides = " (hides the environment's)" if is_held and name in of_environment else ""
+            where = f"in the vault{hides}" if is_held else "of the environment"
+            found.append(Finding("credentials", "good", f"{name}, {where}, named by {', '.join(users)}"))
+    return found
 
 
 def _server() -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from chalicelib.cli import (
     checking,
+    credentials,
     deploying,
     doctor,
     executions,
@@ -96,6 +97,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
 for _name, _command, _panel in _COMMANDS:
     app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(flows.app, name="flows", rich_help_panel=SERVER)
+app.add_typer(credentials.app, name="credentials", rich_help_panel=SERVER)
 app.add_typer(executions.app, name="executions", rich_help_panel=SERVER)
 app.add_typer(keys.app, name="keys", rich_help_panel=SERVER)
 app.add_typer(nodes.app, name="nodes", rich_help_panel=HERE)

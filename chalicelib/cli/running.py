@@ -10,7 +10,7 @@ import typer
 
 from chalicelib.cli.checking import find
 from chalicelib.cli.exits import Exit
-from chalicelib.cli.options import FLOWS, AllowPrivate, AsJson, Flows, OnlyHosts
+from chalicelib.cli.options import FLOWS, STORE, AllowPrivate, AsJson, Flows, OnlyHosts
 from chalicelib.cli.printing import note, say_json
 from chalicelib.errors import BodyUnreadableError, UsageError
 
@@ -52,6 +52,7 @@ def run(
         is_document=document,
         allow_private=tuple(allow_private or ()),
         only_hosts=tuple(only_host or ()),
+        vault_store=STORE,
     )
     with Watch() as watch, asyncio.Runner(loop_factory=loops.quickest()) as runner:
         execution = runner.run(run_trial(trial, without_links(watch.look)))

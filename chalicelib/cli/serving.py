@@ -39,6 +39,7 @@ def dev(
     except ValueError as error:
         raise UsageError(f"--allow-private takes a network such as 127.0.0.1/32: {error}.") from error
 
+    from chalicelib.adapters.struck import StrikingFormatter
     from chalicelib.local import loops
     from chalicelib.local.server import DevSettings, serve
     from chalicelib.local.welcome import Situation, to_data, welcome
@@ -50,7 +51,9 @@ def dev(
         for line in welcome(now):
             say(line)
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(StrikingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s", os.environ))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     settings = DevSettings(
         flows=flows,
         store=store,

@@ -3,37 +3,12 @@
 Powertools' formatter costs a cold start about 30 ms; a delivery that is accepted logs nothing, and does not pay it.
 """
 
-import json
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Final, TextIO, cast
+from typing import TextIO
 
-STRUCK: Final = "***"
-_SHORTEST_SECRET: Final = 6
-"""Striking out a shorter text would garble lines and hide nothing that could not be guessed."""
-
-
-def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Every text in the environment that must not be logged, longest first: fields of credentials, AWS's own keys."""
-    found: set[str] = set()
-    for name, value in environment.items():
-        if name.startswith("PENSTOCK_CREDENTIAL_"):
-            found |= {value, *_texts(value)}
-        elif name in {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}:
-            found.add(value)
-    found |= {json.dumps(each)[1:-1] for each in found}  # as they stand in a line of JSON
-    return tuple(sorted((each for each in found if len(each) >= _SHORTEST_SECRET), key=len, reverse=True))
-
-
-def _texts(value: str) -> set[str]:
-    try:
-        fields = json.loads(value)
-    except ValueError:
-        return set()
-    if not isinstance(fields, dict):
-        return set()
-    return {each for each in cast("dict[str, object]", fields).values() if isinstance(each, str)}
+from chalicelib.adapters.struck import secrets_in, struck
 
 
 class LateJsonHandler(logging.Handler):
@@ -55,9 +30,7 @@ class LateJsonHandler(logging.Handler):
 
                 self._secrets = secrets_in(self._environment)
                 self.setFormatter(LambdaPowertoolsFormatter(service=self._service, utc=True))
-            line = self.format(record)
-            for secret in self._secrets:
-                line = line.replace(secret, STRUCK)
+            line = struck(self.format(record), self._secrets)
             stream = self._stream or sys.stdout
             stream.write(line + "\n")
             stream.flush()

@@ -136,7 +136,7 @@ class _Dev:
             published=published,
             upcoming=self._heap.upcoming(),
             plans=plans,
-            credentials=embedded.credentials.names(),
+            credentials=[each.name for each in await embedded.vault.listed(MAIN_TENANT)],
             allow_private=settings.allow_private,
             only_hosts=settings.only_hosts or listed_hosts(settings.environment),
             resumed=resumed,

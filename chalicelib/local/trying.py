@@ -40,6 +40,8 @@ class Trial:
     """`given` is all that the trigger hands over: `body`, `headers`, `query` and so on."""
     allow_private: tuple[str, ...] = ()
     only_hosts: tuple[str, ...] = ()
+    vault_store: Path | None = None
+    """The store whose vault is opened where `store` is None: the server's, which may be running."""
 
 
 async def run_trial(trial: Trial, look: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -110,6 +112,7 @@ async def _embedded(trial: Trial) -> AsyncGenerator[tuple[Embedded, Inside]]:
                 only_hosts=trial.only_hosts,
                 keys=(own.hash,),
                 link_key=lambda: fetch_link_key(store.parent),
+                vault_store=trial.vault_store if trial.store is None else None,
                 step_by_step=True,
             )
         )

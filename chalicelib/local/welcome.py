@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from chalicelib.flow.credentials import missing
 from chalicelib.flow.plan import Plan
-from chalicelib.local.credentials import missing
 from chalicelib.local.keys import AdminKey
 from chalicelib.local.shelf import Published
 

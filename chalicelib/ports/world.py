@@ -284,8 +284,12 @@ class Http(Protocol):
 class Credentials(Protocol):
     """Secrets, by name."""
 
-    async def open(self, tenant: str, name: str) -> Mapping[str, str]:
-        """The credential's fields, in the clear, for one call; raises CredentialMissingError."""
+    async def open(self, tenant: str, name: str, *, flow: str = "") -> Mapping[str, str]:
+        """The credential's fields, in the clear, for one call of this flow.
+
+        Without a flow those alone are opened that every flow may use. Raises CredentialMissingError, and what
+        `vault.errors` knows.
+        """
         ...
 
 

@@ -195,7 +195,7 @@ class NoCredentials:
     def __init__(self, reached: Callable[[str], str]) -> None:
         self._reached = reached
 
-    async def open(self, tenant: str, name: str) -> Mapping[str, str]:
+    async def open(self, tenant: str, name: str, *, flow: str = "") -> Mapping[str, str]:
         """Refuse."""
-        del tenant
+        del tenant, flow
         raise CredentialMissingError(self._reached(f"uses the credential `{name}`"))

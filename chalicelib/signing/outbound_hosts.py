@@ -19,14 +19,25 @@ def refuse_other_hosts(fields: Mapping[str, str], host: str) -> None:
     listed = fields.get("hosts")
     if listed is None:
         return
-    patterns = [text.strip().lower() for text in str(listed).split(",")]
-    matches = [_PATTERN.fullmatch(text.removesuffix(".")) for text in patterns]
-    if not all(matches):
+    matches = _matches(str(listed))
+    if not any(_fits(match, host) for match in matches):
+        patterns = ", ".join(match[0] for match in matches)
+        raise CredentialUnfitError(f"The credential may not go to {host[:120]}. It may go to: {patterns}.")
+
+
+def check_hosts(listed: str) -> None:
+    """Raise CredentialUnfitError for a list of hosts that no request could be held against."""
+    _matches(listed)
+
+
+def _matches(listed: str) -> list[re.Match[str]]:
+    found = [_PATTERN.fullmatch(text.strip().lower().removesuffix(".")) for text in listed.split(",")]
+    matches = [match for match in found if match is not None]
+    if len(matches) < len(found):
         raise CredentialUnfitError(
             "The credential's field hosts is a list such as `api.example.com, *.example.com`: no scheme, no path."
         )
-    if not any(_fits(match, host) for match in matches if match):
-        raise CredentialUnfitError(f"The credential may not go to {host[:120]}. It may go to: {', '.join(patterns)}.")
+    return matches
 
 
 def _fits(pattern: re.Match[str], host: str) -> bool:

@@ -70,6 +70,8 @@ class Errand:
     """How many calls lie above this execution."""
     redrive: str = ""
     """What tells its requests from those before a redrive (see `Surroundings`)."""
+    flow: str = ""
+    """The flow that the step stands in: what it may open is what is shared with that one."""
     asked: int = 0
     """How many requests were sent: the ordinal in the idempotency key."""
     answered: int = 0
@@ -110,7 +112,7 @@ class Errand:
                 raise CredentialMissingError(
                     f"step `{self.step}` needs a credential: name one, as in `credential: my_key`."
                 )
-            self._fields = await self.tools.credentials.open(self.tenant, self.credential)
+            self._fields = await self.tools.credentials.open(self.tenant, self.credential, flow=self.flow)
             self.secrets.add_credential(self._fields)
         return self._fields
 

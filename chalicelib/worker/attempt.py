@@ -126,6 +126,7 @@ def _errand(
         part=around.part,
         depth=around.depth,
         redrive=around.redrive,
+        flow=around.flow,
     )
 
 

@@ -23,7 +23,7 @@ async def learn_secrets(tools: Tools, plan: Plan, tenant: str, secrets: Secrets)
     """Know every secret that a flow's steps may open, so that it is masked wherever it comes back."""
     for name in sorted({step.credential for step in plan.by_id.values() if step.credential}):
         try:
-            secrets.add_credential(await tools.credentials.open(tenant, name))
+            secrets.add_credential(await tools.credentials.open(tenant, name, flow=plan.flow))
         except PenstockError:
             log.info("The credential `%s` cannot be opened to mask it.", name)
 

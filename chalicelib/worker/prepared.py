@@ -24,6 +24,8 @@ class Surroundings:
     """How many calls lie above the execution."""
     redrive: str = ""
     """`r<n>` after n redrives of the step itself, `w<n>` after n of the loop around it that made it begin anew."""
+    flow: str = ""
+    """The flow it takes place in."""
 
 
 @dataclass(frozen=True, slots=True)

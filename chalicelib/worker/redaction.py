@@ -18,10 +18,6 @@ SECRET_HEADERS = frozenset(
 """Header names whose value is never stored, wherever they occur as a key."""
 
 
-PUBLIC_FIELDS = frozenset({"kind", "hosts", "base_url", "name", "username", "region", "service", "access_key_id"})
-"""Fields of a credential that are no secret."""
-
-
 class Secrets:
     """The secrets opened for one execution in this invocation; whatever leaves goes through `mask`."""
 
@@ -33,7 +29,10 @@ class Secrets:
 
     def add_credential(self, fields: Mapping[str, str]) -> None:
         """Remember an opened credential: its secret fields, and what `basic` makes of two of them."""
-        self.add(value for key, value in fields.items() if key not in PUBLIC_FIELDS)
+        from chalicelib.vault.types import public_fields  # imported late: most flows open no credential
+
+        public = public_fields()
+        self.add(value for key, value in fields.items() if key not in public)
         if "username" in fields and "password" in fields:
             self.add([f"{fields['username']}:{fields['password']}"])
 

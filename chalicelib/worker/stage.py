@@ -239,6 +239,7 @@ class Stage:
             part=self.ledger.key.part if self.ledger else "",
             depth=birth.depth if birth is not None else 0,
             redrive=redrives,
+            flow=course.plan.flow,
         )
 
     def take_off(self, landing: Landing, attempt: int) -> None:

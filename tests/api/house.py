@@ -10,12 +10,15 @@ from datetime import UTC, datetime, timedelta
 
 import jsonschema
 
+from chalicelib.adapters.environment import EnvironmentCredentials
 from chalicelib.adapters.memory.blobs import MemoryBlobs
 from chalicelib.adapters.memory.documents import MemoryDocuments
 from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.adapters.memory.limits import MemoryLimits
 from chalicelib.adapters.memory.refusals import MemoryRefusals
 from chalicelib.adapters.memory.versions import MemoryVersions
+from chalicelib.adapters.vault import VaultCredentials
+from chalicelib.adapters.vault_admin import VaultAdmin
 from chalicelib.api.app import Api
 from chalicelib.api.audit_log import AuditLog
 from chalicelib.api.auth import Caller, Role, key_hash
@@ -45,6 +48,7 @@ from chalicelib.errors import (
 from chalicelib.ports import Asked, Details, Entered, HttpAnswer, Link
 from chalicelib.signing.links import make_link, read_link
 from chalicelib.worker.plans import RememberedPlans
+from tests.vault.keys import MemoryKeys
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 DUE = to_milliseconds(NOW) + 2 * 86_400_000
@@ -115,7 +119,7 @@ class Credentials:
             "person": {"username": "ann", "password": "letmein!"},
         }
 
-    async def open(self, tenant, name):
+    async def open(self, tenant, name, *, flow=""):
         if name not in self.known:
             raise CredentialMissingError(f"No credential `{name}`.")
         return self.known[name]
@@ -258,6 +262,11 @@ class House:
         self.plans = RememberedPlans(self.versions, entries(), self.clock)
         self.told = []
         self.http = Http()
+        self.master_keys = MemoryKeys()
+        self.vault_credentials = VaultCredentials(
+            self.documents, lambda: self.master_keys, EnvironmentCredentials({}), self.clock
+        )
+        self.vault = VaultAdmin(self.vault_credentials, self.http, renew=self.master_keys.renew)
         self.refusals = RefusalTally(MemoryRefusals(), self.clock)
         self.keys = Keys(StoredKeys(self.documents, self.clock))
         self.audit = AuditLog(self.documents, self.clock, Ids(), days=settings.get("watch", Watch()).audit_days)
@@ -279,6 +288,7 @@ class House:
             audit=self.audit,
             limits=self.limits,
             peer_limits=self.limits,
+            vault=lambda: self.vault,
             on_published=self.tell,
         )
         self.api = Api(self.tools)

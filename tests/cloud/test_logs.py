@@ -6,7 +6,8 @@ import logging
 import subprocess
 import sys
 
-from chalicelib.cloud.logs import LateJsonHandler, secrets_in
+from chalicelib.adapters.struck import keep_out_of_logs, secrets_in
+from chalicelib.cloud.logs import LateJsonHandler
 
 ENVIRONMENT = {
     "PENSTOCK_CREDENTIAL_SHOP": '{"secret": "s3cr3t-of-the-shop", "user": "ab"}',
@@ -47,6 +48,14 @@ def test_known_secrets_are_struck_out_wherever_they_stand():
     assert "quote-and" not in text
     assert "aws-secret-key" not in text
     assert text.count("***") == 3
+
+
+def test_what_was_opened_of_the_vault_is_struck_out_too():
+    keep_out_of_logs(["opened-of-the-vault", 'with"a-quote', "short"])
+    text = json.dumps(written(("sent opened-of-the-vault", (), {}), ("short", (), {"key": 'with"a-quote'})))
+    assert "opened-of" not in text
+    assert "a-quote" not in text
+    assert "short" in text
 
 
 def test_what_is_no_secret_stays():

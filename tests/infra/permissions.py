@@ -28,6 +28,9 @@ _STEPS = {
     "dynamodb:Query": "the tenant's flows, to find who listens for failures: adapters/aws/directory.py",
     "dynamodb:BatchGetItem": "their pointers: adapters/aws/versions.py",
 }
+_CREDENTIALS = {
+    "kms:Decrypt": "a credential is opened, and DynamoDB and S3 open what the same key sealed: adapters/aws/kms.py"
+}
 _SENDS = {"sqs:SendMessage": "a message to an execution: adapters/aws/queue.py"}
 
 CALLED: dict[str, dict[str, str]] = {
@@ -35,6 +38,10 @@ CALLED: dict[str, dict[str, str]] = {
         **_RECORDS,
         **_VALUES,
         **_SENDS,
+        **_CREDENTIALS,
+        "kms:Encrypt": "a credential is sealed: adapters/aws/kms.py",
+        "kms:ReEncryptFrom": "its data key is brought under the key's newest material: adapters/aws/kms.py",
+        "kms:ReEncryptTo": "as above: adapters/aws/kms.py",
         "dynamodb:PutItem": "a version and its pointer: adapters/aws/versions.py",
         "dynamodb:Query": "lists of flows, versions and executions: adapters/aws/versions.py",
         "dynamodb:BatchGetItem": "the pointers of all flows: adapters/aws/versions.py",
@@ -48,9 +55,10 @@ CALLED: dict[str, dict[str, str]] = {
         **_VALUES,
         **_SENDS,
         **_STEPS,
+        **_CREDENTIALS,
         "sqs:ChangeMessageVisibility": "when what failed comes again: adapters/aws/queue.py",
     },
-    "dead": {**_RECORDS, **_VALUES, **_SENDS, **_STEPS},
+    "dead": {**_RECORDS, **_VALUES, **_SENDS, **_STEPS, **_CREDENTIALS},
     "tick": {**_RECORDS, **_VALUES, **_SENDS},
     "sweep": {
         **_RECORDS,
@@ -74,9 +82,9 @@ _OPENS = {"kms:Decrypt": "DynamoDB and S3 open what the stage's key sealed, in t
 _SEALS = {"kms:GenerateDataKey": "S3 seals an object with a key of its own, in the caller's name"}
 
 FOR_US: dict[str, dict[str, str]] = {
-    "api": {**_LOGS, **_MISSING, **_OPENS, **_SEALS},
-    "worker": {**_LOGS, **_POLLS, **_MISSING, **_OPENS, **_SEALS},
-    "dead": {**_LOGS, **_POLLS, **_MISSING, **_OPENS, **_SEALS},
+    "api": {**_LOGS, **_MISSING, **_SEALS},
+    "worker": {**_LOGS, **_POLLS, **_MISSING, **_SEALS},
+    "dead": {**_LOGS, **_POLLS, **_MISSING, **_SEALS},
     "tick": {**_LOGS, **_MISSING, **_OPENS, **_SEALS},
     "sweep": {**_LOGS, **_MISSING, **_OPENS},
 }

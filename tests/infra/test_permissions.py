@@ -48,13 +48,15 @@ steps:
   only: {{uses: wait, with: {{for: 2h}}}}
 on_failure:
   small: {{uses: set, with: {{text: "{"y" * 7_500}"}}}}
+  signed: {{uses: crypto.hmac, credential: vaulted, with: {{text: "x"}}}}
 """
 FAILING = """
 flow: failing
 triggers:
   hook: {uses: webhook, verify: {scheme: github, credential: hook}}
 steps:
-  stop: {uses: fail, with: {code: on_purpose, message: "${ 'It is meant to: ' & trigger.body.text }"}}
+  sign: {uses: crypto.hmac, credential: vaulted, with: {text: "x"}}
+  stop: {uses: fail, after: sign, with: {code: on_purpose, message: "${ 'It is meant to: ' & trigger.body.text }"}}
 """
 LISTENER = """
 flow: listener
@@ -151,6 +153,13 @@ def go(journey):
 
 
 def publish(journey):
+    stored = json.dumps({"fields": {"secret": "kept in the vault"}}).encode()
+    for method, path, body in (
+        ("PUT", "credentials/vaulted", stored),
+        ("POST", "credentials/vaulted/test", b"{}"),
+        ("POST", "vault/rewrap", b"{}"),
+    ):
+        journey.ask(method, f"/api/v1/{path}", body, **{"content-type": "application/json"})
     for name, flow in {"long": FLOW, "short": SHORT, "failing": FAILING, "listener": LISTENER}.items():
         journey.ask("PUT", f"/api/v1/flows/{name}", flow.encode())
     # With another schedule the former one goes.

@@ -88,6 +88,10 @@ def calls_of(request: HttpRequest, names: Names) -> set[Call]:
         case "s3":
             verb = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "GetObject"}[request.method]
             return {(f"s3:{verb}", f"arn:{names.partition}:s3:::{urlsplit(request.url).path[1:]}")}
+        case "kms":
+            # IAM is asked of the key that an alias stands for; its ARN has no name of ours in it.
+            actions = ("ReEncryptFrom", "ReEncryptTo") if action == "ReEncrypt" else (action,)
+            return {(f"kms:{each}", f"{here}key/of-the-stage") for each in actions}
         case "scheduler":
             return _schedule_calls(request, said, here, names)
         case _:

@@ -163,7 +163,7 @@ class OneCredential:
     def __init__(self, gate: Gate) -> None:
         self._through = gate.through
 
-    async def open(self, tenant: str, name: str) -> Mapping[str, str]:
+    async def open(self, tenant: str, name: str, *, flow: str = "") -> Mapping[str, str]:
         await self._through("credentials.open", name)
         if name != "key":
             raise CredentialMissingError(f"No credential `{name}`.")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib import catalogue
+from chalicelib.adapters.environment import EnvironmentCredentials
 from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.memory.blobs import MemoryBlobs
 from chalicelib.adapters.memory.documents import MemoryDocuments
@@ -15,6 +16,8 @@ from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.adapters.memory.queue import MemoryQueue
 from chalicelib.adapters.memory.versions import MemoryVersions
 from chalicelib.adapters.sqlite.store import SqliteStore
+from chalicelib.adapters.vault import VaultCredentials
+from chalicelib.adapters.vault_admin import VaultAdmin
 from chalicelib.api.app import Api
 from chalicelib.api.audit_log import AuditLog
 from chalicelib.api.auth import AdminKeys, key_hash
@@ -31,7 +34,8 @@ from chalicelib.worker.listener import work_off
 from chalicelib.worker.plans import RememberedPlans
 from chalicelib.worker.sweeper import sweep
 from chalicelib.worker.tools import Settings, Tools
-from tests.worker.house import CountedIds, FixedCredentials, JumpingClock, ScriptedHttp
+from tests.vault.keys import MemoryKeys
+from tests.worker.house import CountedIds, JumpingClock, ScriptedHttp
 
 ADMIN = "an admin key for the stories"
 HOOK_KEY = b"a secret of thirty-two bytes...."
@@ -52,12 +56,16 @@ class Place:
         self.ids = CountedIds()
         self.ends = Ends()
         self.background = Background() if is_embedded else None
-        self.credentials = credentials = FixedCredentials(
-            hook={"secret": HOOK_SECRET},
-            api={"kind": "bearer", "token": CANARY},
-            person={"kind": "basic", "username": "ann", "password": CANARY},
-            own_api={"kind": "bearer", "token": ADMIN},
-        )
+        of_environment = {
+            "hook": {"secret": HOOK_SECRET},
+            "api": {"kind": "bearer", "token": CANARY},
+            "person": {"kind": "basic", "username": "ann", "password": CANARY},
+            "own_api": {"kind": "bearer", "token": ADMIN},
+        }
+        environment = {f"PENSTOCK_CREDENTIAL_{name.upper()}": json.dumps(v) for name, v in of_environment.items()}
+        self.keys = MemoryKeys()
+        credentials = VaultCredentials(store.documents, lambda: self.keys, EnvironmentCredentials(environment), clock)
+        self.vault = VaultAdmin(credentials, self.http, renew=self.keys.renew)
         self.plans = RememberedPlans(store.versions, catalogue.entries(), clock, pointer_age=0)
         self.tools = Tools(
             clock=clock,
@@ -85,6 +93,7 @@ class Place:
                 blobs=store.blobs,
                 credentials=credentials,
                 documents=store.documents,
+                vault=lambda: self.vault,
                 clock=clock,
                 ids=self.ids,
                 keys=Gate(AdminKeys([key_hash(ADMIN)]), StoredKeys(store.documents, clock)),

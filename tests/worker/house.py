@@ -76,7 +76,7 @@ class FixedCredentials:
     def __init__(self, **fields: Mapping[str, str]) -> None:
         self.fields = fields
 
-    async def open(self, tenant: str, name: str) -> Mapping[str, str]:
+    async def open(self, tenant: str, name: str, *, flow: str = "") -> Mapping[str, str]:
         found = self.fields.get(name if tenant == "main" else f"{tenant}/{name}")
         if found is None:
             raise CredentialMissingError(f"No credential `{name}`.")

@@ -1,4 +1,4 @@
-"""The engine's own AWS calls: DynamoDB, SQS and S3, signed by us, over our HTTP client, with honest outcomes.
+"""The engine's own AWS calls: DynamoDB, SQS, S3 and KMS, signed by us, over our HTTP client, with honest outcomes.
 
 A call is repeated only where that cannot change what happened: it did not leave, it was throttled, or its action may
 be carried out twice. An unknown outcome of anything else is raised, and whoever called looks at the record.
@@ -29,6 +29,7 @@ _MAY_REPEAT = frozenset(
         *("sqs.ChangeMessageVisibility", "sqs.ChangeMessageVisibilityBatch", "sqs.DeleteMessage"),
         *("sqs.DeleteMessageBatch", "sqs.GetQueueAttributes", "sqs.GetQueueUrl", "sqs.ReceiveMessage"),
         *("sqs.SendMessage", "sqs.SendMessageBatch"),
+        *("kms.Decrypt", "kms.Encrypt", "kms.ReEncrypt"),
         *("s3.DeleteObject", "s3.GetObject", "s3.HeadObject", "s3.ListObjectsV2", "s3.PutObject"),
     }
 )
@@ -149,6 +150,17 @@ class Aws:
         )
         return json.loads((await self._carry_out(call)).body or b"{}")
 
+    async def kms(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """One KMS call, such as `Decrypt`; the payload and the answer as its API reference has them.
+
+        Raises:
+            StoreError: refused (`aws_code` in its facts), throttled to the last try, or unreachable.
+            TimedOutError, CutOffError: it was not answered, at the last try either.
+        """
+        request = self._json_request("kms", f"TrentService.{action}", payload, version="1.1")
+        call = _Call(f"kms.{action}", "kms", request, read_json_refusal, may_repeat=f"kms.{action}" in _MAY_REPEAT)
+        return json.loads((await self._carry_out(call)).body)
+
     async def s3_put(
         self, bucket: str, key: str, body: bytes, *, content_type: str = "", if_absent: bool = False
     ) -> None:
@@ -215,12 +227,12 @@ class Aws:
                 return found
 
     def _json_request(
-        self, service: str, target: str, payload: dict[str, Any], *, wait_seconds: float = 0.0
+        self, service: str, target: str, payload: dict[str, Any], *, wait_seconds: float = 0.0, version: str = "1.0"
     ) -> HttpRequest:
         return HttpRequest(
             "POST",
             self._endpoint(service) + "/",
-            (("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", target)),
+            (("Content-Type", f"application/x-amz-json-{version}"), ("X-Amz-Target", target)),
             json.dumps(payload, separators=(",", ":")).encode("ascii"),
             self._timeout_seconds + wait_seconds,
             _LARGEST_ANSWER,
