@@ -39,6 +39,8 @@ from chalicelib.vault.oauth_errors import (
     ConsentExpiredError,
     ConsentUnknownError,
     ConsentUsedError,
+    TokenRefusedError,
+    TokenTroubleError,
 )
 from chalicelib.vault.types import CredentialType, find_type, secret_fields
 
@@ -178,7 +180,10 @@ class StoredConsents:
             redirect_uri=str(found.value["redirect_uri"]),
             verifier=verifier_of(seed, answer.state),
         )
-        tokens = await ask_for_tokens(self._http, request, {**opened.fields, "code": answer.code})
+        try:
+            tokens = await ask_for_tokens(self._http, request, {**opened.fields, "code": answer.code})
+        except (TokenRefusedError, TokenTroubleError) as error:
+            raise ConsentDeniedError(f"{error.detail} Begin again: `penstock credentials connect {name}`.") from error
         await self._store(tenant, name, opened, with_tokens(kind, opened.fields, tokens, now=now, is_first=True))
 
     async def _store(self, tenant: str, name: str, opened: Opened, fields: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from chalicelib.api.auth import Role
+from chalicelib.api.routes_consents import CONSENTS
 from chalicelib.api.routes_credentials import CREDENTIALS
 
 ANY_METHOD: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -281,6 +282,7 @@ TABLE: Final[tuple[Route, ...]] = (
     ),
     Route(("GET",), f"{_V1}/nodes/{{type}}", "nodes:show", Role.VIEWER, "Show a node.", ((200, "Node"),)),
     *(Route(*row) for row in CREDENTIALS),
+    *(Route(*row) for row in CONSENTS),
 )
 
 
