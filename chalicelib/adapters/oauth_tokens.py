@@ -129,11 +129,10 @@ class Renewal:
                 return opened
             lease = await self._documents.get(tenant, KIND, name)
             self._refuse_again(lease, opened)
-            if not self._is_held(lease):
-                rev = await self._put(tenant, name, {"until": self._in(LEASE_SECONDS)}, lease.rev if lease else None)
-                if rev is not None:
-                    return await self._under_lease(tenant, name, rev)
-            elif self._lasts(opened, USABLE_SECONDS):
+            rev = None if self._is_held(lease) else await self._taken(tenant, name, lease)
+            if rev is not None:
+                return await self._under_lease(tenant, name, rev)
+            if self._lasts(opened, USABLE_SECONDS):
                 return opened
             if self._clock.now() >= until:
                 raise TokenTroubleError(
@@ -142,6 +141,15 @@ class Renewal:
                 )
             await self._clock.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def _taken(self, tenant: str, name: str, lease: Document | None) -> str | None:
+        """The lease, where nobody was quicker; without a store that can be written nothing is asked for."""
+        try:
+            return await self._put(tenant, name, {"until": self._in(LEASE_SECONDS)}, lease.rev if lease else None)
+        except StoreError as error:
+            raise TokenTroubleError(
+                f"The token of the credential `{name}` cannot be renewed: {error.detail}"
+            ) from error
 
     async def _under_lease(self, tenant: str, name: str, rev: str) -> Opened:
         """Ask and store; what went wrong is left where the lease was, for those who wait."""

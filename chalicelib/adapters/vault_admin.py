@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from chalicelib.adapters.struck import keep_out_of_logs
 from chalicelib.adapters.vault import KIND, Opened, VaultCredentials
 from chalicelib.adapters.vault_trial import try_out
 from chalicelib.errors import (
@@ -30,7 +31,7 @@ from chalicelib.vault.sealing import (
     wrapped_of,
 )
 from chalicelib.vault.type_words import CredentialType
-from chalicelib.vault.types import check_fields, find_type, guessed_type, opened_fields
+from chalicelib.vault.types import check_fields, find_type, guessed_type, opened_fields, secret_fields
 
 PAGE: Final = 200
 """Credentials that one call rewraps: with KMS some ten milliseconds each, and a gateway waits 29 s."""
@@ -134,6 +135,7 @@ class VaultAdmin:
         if rev is None:
             return None
         self._credentials.forget(tenant, name)
+        keep_out_of_logs(secret_fields(fields).values())
         return Opened(fields, opened_fields(find_type(record.type), fields), record, rev)
 
     async def read(self, tenant: str, name: str) -> Opened | None:

@@ -55,7 +55,7 @@ class Process:
 
     def __init__(self, folder: Path, documents: Documents, clock: ShiftedClock, http: HttpClient) -> None:
         keys = VaultKeyFile(folder / "house" / "vault-key")
-        self.credentials = VaultCredentials(documents, keys, EnvironmentCredentials({}), clock)
+        self.credentials = VaultCredentials(documents, lambda: keys, EnvironmentCredentials({}), clock)
         self.credentials.renew = LateRenewal(self.credentials, http, RandomIds())
         self.admin = VaultAdmin(self.credentials, http)
 
@@ -419,6 +419,23 @@ def test_a_token_that_could_not_be_stored_is_not_used(tmp_path: Path) -> None:
             documents.failures = [(StoreError("down"), False)] * 50
             with pytest.raises(TokenTroubleError, match="could not be stored"):
                 await here.first.token()
+
+    asyncio.run(played())
+
+
+def test_where_nothing_can_be_written_nothing_is_asked_for(tmp_path: Path) -> None:
+    class OnlyRead(MemoryDocuments):
+        async def put(self, tenant: str, kind: str, key: str, value: Any, **how: Any) -> str | None:
+            if kind == KIND:
+                raise StoreError("it is only read here")
+            return await super().put(tenant, kind, key, value, **how)
+
+    async def played() -> None:
+        async with stage(tmp_path, OnlyRead()) as here:
+            await here.connected(seconds=-1)
+            with pytest.raises(TokenTroubleError, match="only read here"):
+                await here.first.token()
+            assert here.asked == 0
 
     asyncio.run(played())
 
