@@ -12,7 +12,7 @@ from chalicelib.api.people import told, wants_page
 from chalicelib.api.request import Answer, json_answer
 from chalicelib.api.times import to_text
 from chalicelib.api.tools import Call
-from chalicelib.errors import SettingError
+from chalicelib.errors import MethodNotAllowedError, SettingError
 from chalicelib.ports.oauth import CallbackAnswer, Connected, Consents
 from chalicelib.vault.oauth_errors import ConsentUnknownError
 
@@ -47,6 +47,8 @@ async def finish(call: Call) -> Answer:
 
 
 async def _finish(call: Call) -> Answer:
+    if call.request.method != "GET":  # whatever looks ahead with HEAD must not use up what works once
+        raise MethodNotAllowedError("This address is opened with GET, by the browser that agreed.", allow=["GET"])
     connected = await _consents(call).finish(_answer(call))
     if wants_page(call.request, unless_said=True):
         return _connected_page(connected)

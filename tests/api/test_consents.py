@@ -202,6 +202,18 @@ def test_a_state_that_nobody_began_with_leads_nowhere(play: Any) -> None:
     play(scene)
 
 
+def test_who_only_looks_ahead_uses_nothing_up(play: Any) -> None:
+    async def scene(here: Scene) -> None:
+        await here.set()
+        back = here.provider.agree((await here.begin())["url"])
+        for method in ("HEAD", "POST", "OPTIONS"):
+            answer = await here.ask(method, f"/oauth/callback?{urlencode(back)}", "", BROWSER)
+            assert answer.status == (204 if method == "OPTIONS" else 405)
+        is_page(await here.come_back(**back), 200)
+
+    play(scene)
+
+
 def test_after_ten_minutes_it_is_over(play: Any) -> None:
     async def scene(here: Scene) -> None:
         await here.set()
