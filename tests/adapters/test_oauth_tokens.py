@@ -332,6 +332,27 @@ def test_the_lease_of_a_process_that_died_ends_by_itself(play: Any) -> None:
     play(scene)
 
 
+def test_whoever_is_overtaken_between_the_look_and_the_lease_looks_again(tmp_path: Path) -> None:
+    class Overtaken(MemoryDocuments):
+        overtake: Callable[[], Awaitable[str]] | None = None
+
+        async def get(self, tenant: str, kind: str, key: str) -> Document | None:
+            if kind == KIND and self.overtake is not None:
+                overtake, self.overtake = self.overtake, None
+                await overtake()
+            return await super().get(tenant, kind, key)
+
+    async def played() -> None:
+        documents = Overtaken()
+        async with stage(tmp_path, documents) as here:
+            await here.connected(seconds=-1)
+            documents.overtake = here.second.token
+            assert await here.first.token() == await here.second.token()
+            assert here.asked == 1
+
+    asyncio.run(played())
+
+
 def test_while_another_process_renews_it_a_token_that_still_lasts_is_used(play: Any) -> None:
     async def scene(here: Scene) -> None:
         await here.connected(seconds=45)

@@ -23,6 +23,7 @@ from chalicelib.api.app import Api
 from chalicelib.api.auth import Caller, Role
 from chalicelib.api.request import Answer, Request, read_query
 from chalicelib.api.times import to_milliseconds
+from chalicelib.ports import Document
 from chalicelib.vault.record import Share
 from tests.adapters.test_oauth_tokens import Process, ShiftedClock
 from tests.api.house import House, conforms, loaded, refused
@@ -45,10 +46,19 @@ class Keys:
         return CALLERS.get(key)
 
 
+class SlowDocuments(MemoryDocuments):
+    """A store like one that lies elsewhere: others come in between a look and a write."""
+
+    async def get(self, tenant: str, kind: str, key: str) -> Document | None:
+        found = await super().get(tenant, kind, key)
+        await asyncio.sleep(0)
+        return found
+
+
 class Scene:
     def __init__(self, folder: Path, stub: Stub, http: Any, base_url: str = "https://penstock.example") -> None:
         self.clock = ShiftedClock()
-        self.documents = MemoryDocuments()
+        self.documents = SlowDocuments()
         self.provider = Provider(stub)
         self.process = Process(folder, self.documents, self.clock, http)
         consents = StoredConsents(
