@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 from chalicelib.adapters.environment import PREFIX
+from chalicelib.cli.options import IMPORT_SOURCES
 from chalicelib.errors import ForbiddenError, NotFoundError, NotSentError, PenstockError, ServiceError, UsageError
-
-SOURCES: Final = "env; secretsmanager:NAME (of a secret); ssm:/PATH (a parameter, or all below it)."
 
 _ABSENT: Final = frozenset({"ResourceNotFoundException", "ParameterNotFound"})
 _REFUSED: Final = frozenset(
@@ -45,7 +44,7 @@ def read_source(source: str, wanted: Wanted, region: str | None) -> list[Found]:
         case "ssm" if place:
             return _parameters(place, region)
         case _:
-            raise UsageError(f"Credentials are imported from: {SOURCES}")
+            raise UsageError(f"Credentials are imported from: {IMPORT_SOURCES}")
 
 
 def entries_of(found: list[Found], wanted: Wanted, *, is_each: bool) -> list[Found]:
