@@ -5,6 +5,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_f
 from chalicelib.adapters.expressions_apart import ApartEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_flows
 from chalicelib.adapters.memory.limits import MemoryLimits
+from chalicelib.adapters.oauth_consents import StoredConsents
+from chalicelib.adapters.oauth_late import LateRenewal
 from chalicelib.adapters.sqlite.glance import GlancedDocuments
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.tap import Tap
@@ -134,6 +137,12 @@ class Embedded:
             else glanced_vault(vault_store, settings.environment)
         )
         self.vault = VaultAdmin(self.credentials, self.http, renew=key_file.renew)
+        self.credentials.renew = LateRenewal(self.credentials, self.http, self.ids)
+        consents = StoredConsents(
+            *(self.vault, self.credentials.documents, self.http, self.clock),
+            base_url=settings.base_url,
+            random=os.urandom,
+        )
         self.evaluator = ApartEvaluator()
         self.ends = Ends()
         self.background = Background(settings.concurrency)
@@ -186,6 +195,7 @@ class Embedded:
                 limits=limits,
                 peer_limits=limits,
                 vault=lambda: self.vault,
+                consents=lambda: consents,
                 on_published=self._published,
             )
         )

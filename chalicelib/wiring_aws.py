@@ -30,6 +30,7 @@ from chalicelib.adapters.expressions import HereEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_engine, client_for_flows
 from chalicelib.adapters.http_guard import EgressPolicy
 from chalicelib.adapters.memory.limits import MemoryLimits
+from chalicelib.adapters.oauth_late import LateRenewal
 from chalicelib.adapters.vault import VaultCredentials
 from chalicelib.api.app import Api
 from chalicelib.api.audit_log import AuditLog
@@ -50,9 +51,10 @@ from chalicelib.worker.plans import RememberedPlans
 from chalicelib.worker.tools import Settings, Tools
 
 if TYPE_CHECKING:
+    from chalicelib.adapters.vault_admin import VaultAdmin
     from chalicelib.flow.plan import Plan
     from chalicelib.ports import Live, Received
-    from chalicelib.ports.vault import Vault
+    from chalicelib.ports.oauth import Consents
     from chalicelib.vault.keys import KeyService
 
 log = logging.getLogger("penstock.aws")
@@ -83,6 +85,7 @@ class OnAws:
     def __init__(self, environment: Mapping[str, str], cloud: Cloud, base_url: str) -> None:
         """Put the house together; `on_aws` makes what it is handed."""
         self._cloud = cloud
+        self._base_url = base_url
         allow = words(environment.get("PENSTOCK_ALLOW_PRIVATE", ""))
         self._http = client_for_flows(policy_for_flows(environment, (base_url,), allow=allow))
         aws, names = cloud.aws, cloud.names
@@ -96,6 +99,7 @@ class OnAws:
         self.credentials = VaultCredentials(
             documents, self._key_service, EnvironmentCredentials(environment), self.clock
         )
+        self.credentials.renew = LateRenewal(self.credentials, self._http, self.ids)
         ends = Ends()
         self.tools = Tools(
             clock=self.clock,
@@ -139,6 +143,7 @@ class OnAws:
                 limits=AwsLimits(aws, names.table, self.clock),
                 peer_limits=MemoryLimits(self.clock),
                 vault=self._vault,
+                consents=self._consents,
                 on_published=self._published,
             )
         )
@@ -148,10 +153,18 @@ class OnAws:
 
         return KmsKeys(self._cloud.aws, self._cloud.names)
 
-    def _vault(self) -> "Vault":
+    def _vault(self) -> "VaultAdmin":
         from chalicelib.adapters.vault_admin import VaultAdmin
 
         return VaultAdmin(self.credentials, self._http)
+
+    def _consents(self) -> "Consents":
+        from chalicelib.adapters.oauth_consents import StoredConsents
+
+        documents = self.credentials.documents
+        return StoredConsents(
+            *(self._vault(), documents, self._http, self.clock), base_url=self._base_url, random=os.urandom
+        )
 
     async def work(self, batch: "Sequence[Received]", seconds: float) -> "Sequence[Received]":
         """Work off what an invocation with so many seconds left was handed; those that must come again."""

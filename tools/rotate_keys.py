@@ -14,17 +14,20 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from chalicelib.adapters.clock import SystemClock
 from chalicelib.adapters.environment import EnvironmentCredentials
+from chalicelib.adapters.sqlite.documents import SqliteDocuments
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.vault import KIND, VaultCredentials
 from chalicelib.adapters.vault_admin import VaultAdmin
 from chalicelib.adapters.vault_key_file import VaultKeyFile
 from chalicelib.errors import NotSentError, PenstockError
-from chalicelib.ports import HttpAnswer, HttpRequest
+from chalicelib.flow.values import Json
+from chalicelib.ports import Documents, HttpAnswer, HttpRequest
 from chalicelib.vault.record import record_from
 from chalicelib.vault.sealing import wrapped_of
 
@@ -61,11 +64,11 @@ class Nobody:
 class House:
     """The store, the key file and the vault over them."""
 
-    def __init__(self, folder: Path, store: SqliteStore) -> None:
+    def __init__(self, folder: Path, store: SqliteStore, documents: Documents | None = None) -> None:
         self.store = store
         self.keys = VaultKeyFile(folder / "vault-key")
         self.credentials = VaultCredentials(
-            store.documents, lambda: self.keys, EnvironmentCredentials({}), SystemClock()
+            documents or store.documents, lambda: self.keys, EnvironmentCredentials({}), SystemClock()
         )
         self.admin = VaultAdmin(self.credentials, Nobody(), renew=self.keys.renew)
 
@@ -99,10 +102,27 @@ async def fill(folder: Path, count: int) -> None:
     await house.close()
 
 
+class Telling:
+    """Fulfils `ports.Documents`, and tells our parent of each write, so that it can kill us among them."""
+
+    def __init__(self, inner: SqliteDocuments) -> None:
+        self._inner = inner
+        self.get, self.page, self.delete = inner.get, inner.page, inner.delete
+
+    async def put(
+        self, tenant: str, kind: str, key: str, value: Mapping[str, Json], *, seen: str | None, expires: int = 0
+    ) -> str | None:
+        """Write it, and say so."""
+        rev = await self._inner.put(tenant, kind, key, value, seen=seen, expires=expires)
+        sys.stdout.write(".")
+        sys.stdout.flush()
+        return rev
+
+
 async def rotate_for_ever(folder: Path) -> None:
     """New master keys and everything under them, again and again: what is killed."""
-    house = await a_house(folder)
-    print("ready", flush=True)
+    store = await SqliteStore.open(folder / STORE, SystemClock())
+    house = House(folder, store, Telling(store.documents))
     while True:
         await rotate_once(house)
 
@@ -142,14 +162,13 @@ def rotate_and_kill(folder: Path, count: int, kills: int, seed: int) -> Found:
     """Fill a store, kill its rotation so often, and count."""
     began, chance, found = time.monotonic(), random.Random(seed), Found(count)  # noqa: S311  nothing secret depends on it
     asyncio.run(fill(folder, count))
-    whole = max(0.3, count / 2_500)
     for _ in range(kills):
         with subprocess.Popen(
             [sys.executable, "-m", "tools.rotate_keys", "--work", str(folder)], stdout=subprocess.PIPE, text=True
         ) as process:
             if process.stdout is not None:
-                process.stdout.readline()
-            time.sleep(chance.uniform(0, whole))
+                process.stdout.read(chance.randrange(count))
+            time.sleep(chance.uniform(0, 0.01))
             process.kill()
         good, under = asyncio.run(look(folder))
         found.kills += 1

@@ -1,8 +1,8 @@
 """Opening credentials: those of the vault first, then those of the environment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from chalicelib.adapters.environment import EnvironmentCredentials
 from chalicelib.adapters.struck import keep_out_of_logs
@@ -38,6 +38,10 @@ class Opened(NamedTuple):
         return f"Opened({self.record.type}, version {self.record.version})"
 
 
+Renew: TypeAlias = Callable[[str, str, Opened], Awaitable[Opened]]
+"""Gives a credential of a tenant, whose token may be at its end, a token that lasts."""
+
+
 class _Remembered(NamedTuple):
     until: datetime
     for_steps: Mapping[str, str] | None
@@ -64,6 +68,8 @@ class VaultCredentials:
         self.clock = clock
         self._key_service = key_service
         self._keys: KeyService | None = None
+        self.renew: Renew | None = None
+        """Asked before a credential whose token is got over OAuth 2.0 is handed on; the wiring sets it."""
         self._remembered: dict[tuple[str, str], _Remembered] = {}
         self._writes = 0
 
@@ -104,6 +110,15 @@ class VaultCredentials:
         record = record_from(document.value)
         return await self.opened(tenant, name, record, document.rev)
 
+    async def fresh(self, tenant: str, name: str) -> Opened | None:
+        """The same as it may be used now: a token at its end is renewed; raises CredentialNotConnectedError too."""
+        found = await self.read(tenant, name)
+        if found is None or self.renew is None:
+            return found
+        from chalicelib.vault.types import find_type
+
+        return found if find_type(found.record.type).oauth2 is None else await self.renew(tenant, name, found)
+
     async def opened(self, tenant: str, name: str, record: "Record", rev: str) -> Opened:
         """A record in the clear; raises SealBrokenError unless all that decides about it is as it was sealed."""
         from chalicelib.vault.errors import SealBrokenError
@@ -140,16 +155,27 @@ class VaultCredentials:
 
     async def _look(self, tenant: str, name: str) -> _Remembered:
         writes, now = self._writes, self.clock.now()
-        found = await self.read(tenant, name)
+        found = await self.fresh(tenant, name)
         if found is None:
             known = _Remembered(now + timedelta(seconds=REMEMBERED_ABSENCE_SECONDS), None, None)
         else:
             until, former = now + timedelta(seconds=REMEMBERED_SECONDS), found.record.former
             if former is not None and former.until > now.timestamp() * 1000:
                 until = min(until, datetime.fromtimestamp(former.until / 1000, UTC))
+            if (left := _seconds_left(found.fields, now)) is not None:
+                until = min(until, now + timedelta(seconds=left))
             known = _Remembered(until, found.for_steps, found.record.share)
         if len(self._remembered) >= MOST_REMEMBERED:
             self._remembered.clear()
         if writes == self._writes:  # else what was read may be what a write has replaced meanwhile
             self._remembered[(tenant, name)] = known
         return known
+
+
+def _seconds_left(fields: Mapping[str, str], now: datetime) -> float | None:
+    """How long a token that expires may be remembered: until it is to be renewed; None for whatever does not expire."""
+    if "expires_at" not in fields:
+        return None
+    from chalicelib.vault.oauth2 import RENEWED_BEFORE_SECONDS, seconds_left
+
+    return max(0.0, (seconds_left(fields, now) or 0.0) - RENEWED_BEFORE_SECONDS)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from chalicelib.adapters.struck import keep_out_of_logs
 from chalicelib.adapters.vault import KIND, Opened, VaultCredentials
 from chalicelib.adapters.vault_trial import try_out
 from chalicelib.errors import (
@@ -30,7 +31,7 @@ from chalicelib.vault.sealing import (
     wrapped_of,
 )
 from chalicelib.vault.type_words import CredentialType
-from chalicelib.vault.types import check_fields, find_type, guessed_type, opened_fields
+from chalicelib.vault.types import check_fields, find_type, guessed_type, opened_fields, secret_fields
 
 PAGE: Final = 200
 """Credentials that one call rewraps: with KMS some ten milliseconds each, and a gateway waits 29 s."""
@@ -121,6 +122,26 @@ class VaultAdmin:
 
         return (await self._write(tenant, name, next_of))[0]
 
+    async def replace(self, tenant: str, name: str, before: Opened, fields: Mapping[str, str]) -> Opened | None:
+        """The next version, with these fields, over exactly what was seen; None where somebody was quicker.
+
+        For tokens that were renewed: who may use it, and a former version that still counts, stay.
+        """
+        unsealed = replace(
+            self._record(before.record.type, before.record, fields, before.record.share), former=before.record.former
+        )
+        record = await self._sealed(tenant, name, unsealed, fields)
+        rev = await self._documents.put(tenant, KIND, name, record.to_json(), seen=before.rev)
+        if rev is None:
+            return None
+        self._credentials.forget(tenant, name)
+        keep_out_of_logs(secret_fields(fields).values())
+        return Opened(fields, opened_fields(find_type(record.type), fields), record, rev)
+
+    async def read(self, tenant: str, name: str) -> Opened | None:
+        """A credential as it is now; None where the vault has none of this name."""
+        return await self._credentials.read(tenant, name)
+
     async def share(self, tenant: str, name: str, share: Share) -> Held:
         """Who may use it from now on; the values stay, sealed anew together with that."""
 
@@ -144,9 +165,10 @@ class VaultAdmin:
 
     async def test(self, tenant: str, name: str, *, url: str, is_admin: bool) -> Tested:
         """Open it, and ask its service where that can be done."""
-        found = await self._credentials.read(tenant, name)
-        if found is not None:
-            _refuse_others(name, found.record.share, is_admin=is_admin)
+        held = await self._credentials.read(tenant, name)
+        if held is not None:
+            _refuse_others(name, held.record.share, is_admin=is_admin)
+            found = await self._credentials.fresh(tenant, name) or held
             tested = Tested(name, "vault", found.record.version)
             return await try_out(tested, find_type(found.record.type), found.for_steps, url, self._http, self._clock)
         if name not in self._credentials.environment.names(tenant):

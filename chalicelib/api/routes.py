@@ -7,6 +7,7 @@ for, so that a hook's cold start pays for hooks alone. Siblings name their param
 from typing import Final, NamedTuple
 
 from chalicelib.api.auth import Role
+from chalicelib.api.routes_consents import CONSENTS
 from chalicelib.api.routes_credentials import CREDENTIALS
 
 ANY_METHOD: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -399,4 +400,5 @@ TABLE: Final[tuple[Route, ...]] = (
         takes_scoped_keys=True,
     ),
     *(Route(*row) for row in CREDENTIALS),
+    *(Route(*row) for row in CONSENTS),
 )

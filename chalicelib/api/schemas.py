@@ -7,7 +7,7 @@ has a `default` (`flow.inputs.fit_inputs` reads them). `ANSWERS` are whole schem
 from collections.abc import Mapping
 from typing import Final
 
-from chalicelib.api import schemas_credentials
+from chalicelib.api import schemas_consents, schemas_credentials
 from chalicelib.api.approval_form import DECISIONS, LONGEST_COMMENT, LONGEST_NAME
 from chalicelib.api.audit_log import OUTCOMES
 from chalicelib.api.auth import Role
@@ -399,4 +399,5 @@ ANSWERS: Final[Mapping[str, dict[str, Json]]] = {
         "description": "The catalogue's entry.",
     },
     **schemas_credentials.ANSWERS,
+    **schemas_consents.ANSWERS,
 }

@@ -17,6 +17,7 @@ from chalicelib.flow.values import Json
 from chalicelib.ports import Blobs, Clock, Credentials, Documents, Door, Facts, Ids, Limits, Live, Plans, Versions
 
 if TYPE_CHECKING:
+    from chalicelib.ports.oauth import Consents
     from chalicelib.ports.vault import Vault
 
 NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
@@ -68,6 +69,8 @@ class Tools:
     """Buckets of this process alone, for strangers' addresses."""
     vault: "Callable[[], Vault] | None" = None
     """What looks after credentials, made when it is first asked for; None: nothing does."""
+    consents: "Callable[[], Consents] | None" = None
+    """What connects credentials, made when it is first asked for; None: nothing does."""
     on_published: Callable[[Live, Plan], Awaitable[None]] = tell_nobody
     """Told whenever a flow's pointer was written, and again when the same version is published again: schedules."""
 

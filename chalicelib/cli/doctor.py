@@ -1,6 +1,5 @@
 """`penstock doctor`: looks at everything that commonly stands in the way, and says what to do."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -107,6 +106,8 @@ def _flows(folder: Path, store: Path) -> Iterator[Finding]:
             named.setdefault(name, []).append(plan.flow)
     yield Finding("flows", "good", f"{len(paths)} files in {folder}")
     if named:
+        import asyncio  # imported late: `--help` needs no loop
+
         yield from asyncio.run(_credentials(named, store))
 
 

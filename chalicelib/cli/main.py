@@ -10,11 +10,13 @@ from typer.core import TyperGroup
 
 from chalicelib.cli import (
     checking,
+    connecting,
     credentials,
     deploying,
     doctor,
     executions,
     flows,
+    importing,
     keys,
     nodes,
     publishing,
@@ -97,6 +99,8 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
 for _name, _command, _panel in _COMMANDS:
     app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(flows.app, name="flows", rich_help_panel=SERVER)
+credentials.app.command("connect")(connecting.connect)
+credentials.app.command("import")(importing.import_credentials)
 app.add_typer(credentials.app, name="credentials", rich_help_panel=SERVER)
 app.add_typer(executions.app, name="executions", rich_help_panel=SERVER)
 app.add_typer(keys.app, name="keys", rich_help_panel=SERVER)

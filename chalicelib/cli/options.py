@@ -30,3 +30,5 @@ To: TypeAlias = Annotated[
 
 FLOWS = Path("flows")
 STORE = Path(".penstock/store.db")
+IMPORT_SOURCES = "env; secretsmanager:NAME (of a secret); ssm:/PATH (a parameter, or all below it)."
+"""Where credentials are imported from."""

@@ -56,6 +56,7 @@ class OAuth2Type(NamedTuple):
         issuer: what the callback's `iss` must be (RFC 9207); empty where the service sends none.
         parameters: more of them for the authorization request.
         audience: of a signed assertion (RFC 7523, section 3).
+        client_auth: how the client shows its secret where the credential does not say: `basic` or `post`.
     """
 
     grant: Grant
@@ -64,6 +65,7 @@ class OAuth2Type(NamedTuple):
     issuer: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
     audience: str = ""
+    client_auth: str = "basic"
 
 
 class CredentialType(NamedTuple):

@@ -13,7 +13,7 @@ from chalicelib.vault.known_types import GENERAL, OF_SERVICES
 from chalicelib.vault.type_words import CredentialType, Field, OAuth2Type, TestRequest
 
 __all__ = ["CredentialType", "Field", "OAuth2Type", "TestRequest", "check_fields", "find_type", "guessed_type"]
-__all__ += ["opened_fields", "public_fields", "types", "types_for"]
+__all__ += ["opened_fields", "public_fields", "secret_fields", "types", "types_for"]
 
 
 def find_type(name: str) -> CredentialType:
@@ -97,6 +97,12 @@ def public_fields() -> frozenset[str]:
     """The names of fields that are no secret in any type: what else stands in a credential is masked."""
     secret = {field.name for each in types() for field in each.fields if field.is_secret}
     return frozenset(field.name for each in types() for field in each.fields) - secret | {"kind"}
+
+
+def secret_fields(fields: Mapping[str, str]) -> dict[str, str]:
+    """Those of a credential's fields that may be shown nowhere."""
+    public = public_fields()
+    return {name: value for name, value in fields.items() if name not in public}
 
 
 @lru_cache(maxsize=1)

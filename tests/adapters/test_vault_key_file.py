@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 import pytest
 
@@ -223,5 +223,5 @@ def test_no_key_shows_in_what_is_printed(path):
     run(keys.wrap(DATA_KEY, CONTEXT))
     key = json.loads(path.read_text())["keys"]
     assert not any(text in repr(vars(keys)) for text in key.values())
-    assert "b'" not in repr(vars(keys)).replace("b''", "")
+    assert not any(repr(b64decode(text)) in repr(vars(keys)) for text in key.values())
     assert "wrapped" not in repr(Wrapped("m", b"wrapped"))

@@ -55,7 +55,7 @@ def test_what_strangers_send_to_a_link_is_not_described_as_a_flow_file():
 
 def test_routes_are_sorted_under_what_they_are_about():
     tags = {tag for item in document()["paths"].values() for operation in item.values() for tag in operation["tags"]}
-    public = {"hooks", "callbacks", "approvals", "health"}
+    public = {"hooks", "callbacks", "approvals", "health", "oauth"}
     kept = {"flows", "executions", "refusals", "nodes", "openapi", "keys", "audit", "session", "credentials", "vault"}
     assert tags == public | kept
 

@@ -1,5 +1,6 @@
 """Services and credential types are two halves of one thing: each service has a type, each type its service."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,13 @@ def services() -> list[Service]:
 
 
 SERVICES = services()
+
+
+def test_every_type_stands_in_the_documentation() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    text = "".join((docs / page).read_text("utf-8") for page in ("credentials.md", "oauth.md"))
+    rows = "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    assert [each.name for each in types() if f"`{each.name}`" not in rows] == []
 
 
 def test_there_are_services_to_look_at() -> None:

@@ -63,6 +63,10 @@ ALLOWED = {
     "chalicelib/catalogue.py": {"call import_module": "a node's module, by the catalogue's own list"},
     "chalicelib/cli/client.py": {"import httpx": "the command line asks the server that its user names"},
     "chalicelib/cli/deploying.py": {"import botocore": "tells apart what deploying to AWS reports"},
+    "chalicelib/cli/import_sources.py": {
+        "import boto3": "reads the secrets and the parameters that its user names, with its user's rights",
+        "import botocore": "tells apart what AWS says to that",
+    },
     "chalicelib/cloud/precompiled.py": {"call exec": "what `dataclasses` writes, compiled when the package was built"},
     "chalicelib/signing/inbound.py": {"call import_module": "the check of a scheme, by our own table of schemes"},
     "chalicelib/local/loops.py": {"import uvloop": "the loop of `penstock dev`, where it is installed"},

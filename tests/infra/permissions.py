@@ -29,7 +29,8 @@ _STEPS = {
     "dynamodb:BatchGetItem": "their pointers: adapters/aws/versions.py",
 }
 _CREDENTIALS = {
-    "kms:Decrypt": "a credential is opened, and DynamoDB and S3 open what the same key sealed: adapters/aws/kms.py"
+    "kms:Decrypt": "a credential is opened, and DynamoDB and S3 open what the same key sealed: adapters/aws/kms.py",
+    "kms:Encrypt": "one that is set, or whose token was renewed, is sealed: adapters/aws/kms.py",
 }
 _SENDS = {"sqs:SendMessage": "a message to an execution: adapters/aws/queue.py"}
 
@@ -39,7 +40,6 @@ CALLED: dict[str, dict[str, str]] = {
         **_VALUES,
         **_SENDS,
         **_CREDENTIALS,
-        "kms:Encrypt": "a credential is sealed: adapters/aws/kms.py",
         "kms:ReEncryptFrom": "its data key is brought under the key's newest material: adapters/aws/kms.py",
         "kms:ReEncryptTo": "as above: adapters/aws/kms.py",
         "dynamodb:PutItem": "a version and its pointer: adapters/aws/versions.py",

@@ -18,6 +18,7 @@ from chalicelib.engine.writes import Commit
 from tests.infra.here import fresh_names, on, provision, session
 from tests.infra.permissions import CALLED, FUNCTIONS, allows, deployed
 from tests.infra.watched import Functions
+from tests.stub import Answer, stub_in_thread
 from tools.aws_local_world import gateway_event
 
 KEY, SECRET = "a-key-for-this-journey", "a-secret-for-this-journey"
@@ -49,6 +50,18 @@ steps:
 on_failure:
   small: {{uses: set, with: {{text: "{"y" * 7_500}"}}}}
   signed: {{uses: crypto.hmac, credential: vaulted, with: {{text: "x"}}}}
+  told: {{uses: http.request, credential: renewed, timeout: 3s, with: {{method: GET, url: "$url/lost"}}}}
+"""
+# Its credentials lie in the vault; a token that is at its end at once is renewed, and stored, whenever it is opened.
+CALLING = """
+flow: calling
+triggers:
+  hook: {uses: webhook, verify: {scheme: github, credential: vault_hook}}
+steps:
+  call: {uses: http.request, credential: renewed, timeout: 3s, with: {method: GET, url: "$url/here"}}
+  lost: {uses: fail, after: call, with: {code: on_purpose, message: "It is meant to."}}
+on_failure:
+  tell: {uses: http.request, credential: renewed, timeout: 3s, with: {method: GET, url: "$url/failed"}}
 """
 FAILING = """
 flow: failing
@@ -131,28 +144,30 @@ def seen(aws_url):
     variables = {
         "PENSTOCK_ADMIN_KEY_HASH": hashlib.sha256(KEY.encode()).hexdigest(),
         "PENSTOCK_CREDENTIAL_HOOK": json.dumps({"secret": SECRET}),
+        "PENSTOCK_ALLOW_PRIVATE": "127.0.0.1/32",
     }
-    with on(aws_url, names, **variables):
+    with on(aws_url, names, **variables), stub_in_thread() as service:
         provision(names)
         update = settings_update("https://penstock.example/live", os.urandom(32))
         session().client("dynamodb").update_item(TableName=names.table, **update)
         journey = Journey(names)
         try:
-            go(journey)
+            go(journey, service)
         finally:
             journey.functions.close()
         yield journey.functions.seen, names
 
 
-def go(journey):
-    publish(journey)
+def go(journey, service):
+    credentials(journey, service)
+    publish(journey, service)
     work(journey)
     tick(journey)
     sweep(journey)
     bury(journey)
 
 
-def publish(journey):
+def publish(journey, service):
     stored = json.dumps({"fields": {"secret": "kept in the vault"}}).encode()
     for method, path, body in (
         ("PUT", "credentials/vaulted", stored),
@@ -161,12 +176,32 @@ def publish(journey):
     ):
         journey.ask(method, f"/api/v1/{path}", body, **{"content-type": "application/json"})
     for name, flow in {"long": FLOW, "short": SHORT, "failing": FAILING, "listener": LISTENER}.items():
-        journey.ask("PUT", f"/api/v1/flows/{name}", flow.encode())
+        journey.ask("PUT", f"/api/v1/flows/{name}", flow.replace("$url", service.url).encode())
     # With another schedule the former one goes.
     journey.ask("PUT", "/api/v1/flows/long", FLOW.replace("* * * * *", "*/2 * * * *").encode())
     journey.ask("PUT", "/api/v1/flows/long", FLOW.encode())
     for path in ("/api/v1/flows", "/api/v1/flows/long/versions", "/api/v1/executions?flow=long"):
         journey.ask("GET", path)
+
+
+def credentials(journey, service):
+    """Set, used by a hook and by a step, and renewed by the step."""
+    service.answer("/token", Answer.of_json({"access_token": "t" * 20, "token_type": "bearer", "expires_in": 0}))
+
+    def keep(name, kind, **fields):
+        body = json.dumps({"type": kind, "fields": fields}).encode()
+        journey.ask("PUT", f"/api/v1/credentials/{name}", body, **{"content-type": "application/json"})
+
+    keep("vault_hook", "secret", secret=SECRET)
+    token_url = f"{service.url}/token"
+    keep("renewed", "oauth2_client_credentials", client_id="c", client_secret="s" * 20, token_url=token_url)
+    journey.ask("PUT", "/api/v1/flows/calling", CALLING.replace("$url", service.url).encode())
+    journey.hook("calling", "x", "d-0")
+    assert journey.work_off() >= 1
+    assert [seen.header("authorization") for seen in service.seen("/here")] == [f"Bearer {'t' * 20}"]
+    assert len(service.seen("/failed")) == 1
+    while journey.work_off():
+        pass
 
 
 def work(journey):

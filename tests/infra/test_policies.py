@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.adapters.aws.names import FUNCTIONS, Names
+from chalicelib.vault.sealing import Context
 from infra import policies
 from infra.policies import PolicyError
 from infra.stages import for_stage, policy_path
@@ -33,11 +34,6 @@ WIDE = {
 }
 """Every resource with a `*` in it, and why it can be no narrower."""
 
-OPENING = {"kms:Decrypt", "kms:GenerateDataKey"}
-SEALING = {"kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"}
-OF_KEYS = OPENING | SEALING
-"""What may be asked of the stage's key: what seals credentials is the API's alone."""
-
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_may_do_what_it_needs_and_no_more(function):
@@ -49,9 +45,9 @@ SPELT = {
     "dynamodb:BatchGetItem": r"\.get_many\(",
     "s3:GetObject": r"\.s3_get\(|blobs\.get\(",
     "s3:PutObject": r"\.s3_put\(",
+    "iam:PassRole": r'"RoleArn": names\.schedule_role',
     "kms:ReEncryptFrom": '"ReEncrypt"',
     "kms:ReEncryptTo": '"ReEncrypt"',
-    "iam:PassRole": r'"RoleArn": names\.schedule_role',
 }
 """How our code says what it does not call by AWS's name."""
 
@@ -99,9 +95,10 @@ def test_every_resource_is_of_this_stage_in_this_account_and_region(function):
         for resource in as_list(each["Resource"]):
             if resource == "*":
                 assert actions == {"scheduler:ListSchedules"}
-            elif actions <= OF_KEYS:
+            elif ":kms:" in resource:
                 # A key's ARN has no name in it; its alias has.
-                assert each["Condition"] == {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/penstock-dev"}}
+                alias = {"kms:ResourceAliases": "alias/penstock-dev"}
+                assert each["Condition"]["ForAnyValue:StringEquals"] == alias
             else:
                 assert "penstock-dev" in resource, each
                 assert "123456789012" in resource
@@ -136,7 +133,7 @@ def test_cloudformation_is_left_to_fill_in_what_it_knows():
     assert wrapped["Statement"][1]["Resource"] == {"Fn::Sub": document["Statement"][1]["Resource"]}
     assert wrapped["Statement"][1]["Action"] == document["Statement"][1]["Action"]
     said = json.dumps(wrapped)
-    assert said.count('"Fn::Sub"') == len(re.findall(r'"arn:', said))
+    assert said.count('"Fn::Sub"') == len(re.findall(r'"[^"]*\$\{AWS::[^"]*"', said))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -182,8 +179,33 @@ def test_nobody_may_read_the_whole_table_or_delete_anything_but_schedules_and_me
 def test_nobody_may_change_rights_keys_or_code(function):
     allowed = actions_in(committed(function)) - {"iam:PassRole"}
     assert [each for each in allowed if re.match(r"(iam|sts|lambda|cloudformation|organizations|ssm):", each)] == []
-    assert {each for each in allowed if each.startswith("kms:")} <= OF_KEYS
-    assert function == "api" or not allowed & SEALING
+    using = {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"}
+    assert {each for each in allowed if each.startswith("kms:")} <= using
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_key_is_used_through_the_table_and_the_bucket_or_for_a_credential_in_its_place(function):
+    """Nobody opens a credential's data key but who opens credentials, and nobody as anything else than one."""
+    statements = {each["Sid"]: each for each in deployed(function, NAMES) if ":kms:" in str(each["Resource"])}
+    stage = statements.pop("TheStagesKey")
+    assert set(stage["Condition"]) == {"ForAnyValue:StringEquals", "StringEquals"}
+    (services,) = stage["Condition"]["StringEquals"].values()
+    assert set(services) == {
+        f"{service}.eu-central-1.{domain}"
+        for service in ("dynamodb", "s3")
+        for domain in ("amazonaws.com", "amazonaws.com.cn")
+    }
+    assert set(statements) == ({"Credentials"} if function in {"api", "worker", "dead"} else set())
+    for each in statements.values():
+        # Of no keys at all "for all values" is true as well; hence "Null" (IAM guide, "Multivalued context keys").
+        assert each["Condition"]["Null"] == {"kms:EncryptionContextKeys": "false"}
+        keys = each["Condition"]["ForAllValues:StringEquals"]["kms:EncryptionContextKeys"]
+        assert set(keys) == set(Context("main", "crm", 1).to_mapping())
+
+
+def test_only_the_api_brings_credentials_under_another_key():
+    bringing = {name for name in FUNCTIONS if any("ReEncrypt" in action for action in actions_in(committed(name)))}
+    assert bringing == {"api"}
 
 
 BROAD_IN_STACK = {

@@ -53,11 +53,13 @@ class Functions:
 
     def restart(self, function: str) -> None:
         """What it held in memory is gone, as in a new environment of Lambda's."""
+        if function in self.seen:  # else it has not begun
+            self.run(function, lambda house: house.forget_connections())
         self._bridges[function].close()
 
     def close(self) -> None:
-        for bridge in self._bridges.values():
-            bridge.close()
+        for function in self._bridges:
+            self.restart(function)
 
     async def _build(self, function: str) -> OnAws:
         environment = {**os.environ, "PENSTOCK_STAGE": self.names.stage, "PENSTOCK_ACCOUNT": self.names.account}
@@ -89,7 +91,7 @@ def calls_of(request: HttpRequest, names: Names) -> set[Call]:
             verb = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "GetObject"}[request.method]
             return {(f"s3:{verb}", f"arn:{names.partition}:s3:::{urlsplit(request.url).path[1:]}")}
         case "kms":
-            # IAM is asked of the key that an alias stands for; its ARN has no name of ours in it.
+            # IAM is asked of the key, whatever name it is called by.
             actions = ("ReEncryptFrom", "ReEncryptTo") if action == "ReEncrypt" else (action,)
             return {(f"kms:{each}", f"{here}key/of-the-stage") for each in actions}
         case "scheduler":
