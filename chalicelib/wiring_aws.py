@@ -102,7 +102,7 @@ class OnAws:
             links=Links(lambda: read_link_key(aws, names.table, os.urandom(LINK_KEY_BYTES)), base_url),
         )
         self.door = FrontDoor(self.tools, ends)
-        documents = AwsDocuments(aws, names.table, self.clock)
+        self.documents = AwsDocuments(aws, names.table, self.clock)
         admin = AdminKeys(hashes_from(environment.get("PENSTOCK_ADMIN_KEY_HASH", "")))
         self.refusals = RefusalTally(AwsRefusals(aws, names.table), self.clock)
         self.api = Api(
@@ -113,10 +113,10 @@ class OnAws:
                 facts=self.tools.facts,
                 blobs=self.blobs,
                 credentials=self.tools.credentials,
-                documents=documents,
+                documents=self.documents,
                 clock=self.clock,
                 ids=self.ids,
-                keys=gate_of(admin, documents, environment, self._http, self.clock),
+                keys=gate_of(admin, self.documents, environment, self._http, self.clock),
                 settings=ApiSettings(
                     base_url=base_url, wait_seconds=WAIT_SECONDS, stage_vars=stage_vars_from(environment)
                 ),
