@@ -235,8 +235,18 @@ def test_the_tenant_is_the_settings_or_that_of_a_claim():
             world.caller(token(tenant=wrong))
 
 
+def test_an_aws_principal_is_known_by_its_arn():
+    """As the issuer of an AWS account signs them (STS, GetWebIdentityToken): RS256 or ES384, the ARN as subject."""
+    arn = "arn:aws:iam::123456789012:role/ci/deployer"
+    setting = {"claim": "sub", "roles": {arn: "editor"}, "algorithms": ["ES384"]}
+    caller = World(**setting).caller(token(OTHER_CURVE, "ES384", "wide", sub=arn))
+    assert (caller.id, caller.role) == (f"user_{arn}", Role.EDITOR)
+    with pytest.raises(ForbiddenError):
+        World(**setting).caller(token(OTHER_CURVE, "ES384", "wide", sub=arn + "2"))
+
+
 def test_a_subject_that_is_no_plain_name_is_known_by_its_hash():
-    for subject in ("a b", "a\nb", "x" * 81, "ü", ""):
+    for subject in ("a b", "a\nb", "x" * 121, "ü", ""):
         found = World().caller(token(sub=subject)).id
         assert found.startswith("user_")
         assert len(found) == len("user_") + 16
