@@ -5,6 +5,7 @@ import base64
 import json
 import warnings
 from datetime import timedelta
+from pathlib import Path
 
 import jwt
 import pytest
@@ -359,6 +360,12 @@ def test_a_setting_that_leaves_something_open_is_refused(wrong):
     for text in ("", "{", "[]", "7"):
         with pytest.raises(SettingError, match="PENSTOCK_OIDC"):
             issuer_from(text)
+
+
+def test_the_setting_that_the_documentation_shows_is_one():
+    page = (Path(__file__).parents[2] / "docs" / "access.md").read_text("utf-8")
+    shown = page.partition("export PENSTOCK_OIDC='")[2].partition("'")[0]
+    assert issuer_from(shown).claim == ("realm_access", "roles")
 
 
 def test_the_gate_takes_a_token_where_an_issuer_is_set_and_none_where_it_is_not():

@@ -19,7 +19,6 @@ from chalicelib.api.app import Api
 from chalicelib.api.auth import AdminKeys, key_hash
 from chalicelib.api.gate import Gate
 from chalicelib.api.request import Answer, Request, read_query
-from chalicelib.api.stored_keys import StoredKeys
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
 from chalicelib.worker.budget import Budget, to_milliseconds
@@ -86,7 +85,7 @@ class Place:
                 documents=store.documents,
                 clock=clock,
                 ids=self.ids,
-                keys=Gate(AdminKeys([key_hash(ADMIN)]), StoredKeys(store.documents, clock)),
+                keys=Gate(AdminKeys([key_hash(ADMIN)]), store.documents, clock),
                 settings=ApiSettings(base_url="https://penstock.example", wait_seconds=25.0),
             )
         )
