@@ -74,8 +74,7 @@ class TokenKeys:
             return None
         header = _header_of(key)
         name, algorithm = header.get("kid"), header.get("alg")
-        # `crit` names extensions that must be understood (RFC 7515 section 4.1.11), and we know none.
-        if algorithm not in self._issuer.algorithms or not isinstance(name, str) or not name or "crit" in header:
+        if algorithm not in self._issuer.algorithms or not isinstance(name, str) or not name:
             raise UnauthenticatedError(_NO_SIGN)
         found = await self._keys.named(name)
         if found is None:
