@@ -95,9 +95,9 @@ class OnAws:
         self.queue = AwsQueue(aws, names.queue_url, self.blobs, self.clock)
         self.versions = AwsVersions(aws, names.table, self.blobs)
         self.plans = RememberedPlans(self.versions, catalogue.entries(), self.clock)
-        documents = AwsDocuments(aws, names.table, self.clock)
+        self.documents = AwsDocuments(aws, names.table, self.clock)
         self.credentials = VaultCredentials(
-            documents, self._key_service, EnvironmentCredentials(environment), self.clock
+            self.documents, self._key_service, EnvironmentCredentials(environment), self.clock
         )
         self.credentials.renew = LateRenewal(self.credentials, self._http, self.ids)
         ends = Ends()
@@ -117,10 +117,8 @@ class OnAws:
             links=Links(lambda: read_link_key(aws, names.table, os.urandom(LINK_KEY_BYTES)), base_url),
         )
         self.door = FrontDoor(self.tools, ends)
-        documents = AwsDocuments(aws, names.table, self.clock)
         admin = AdminKeys(hashes_from(environment.get("PENSTOCK_ADMIN_KEY_HASH", "")))
         self.refusals = RefusalTally(AwsRefusals(aws, names.table), self.clock)
-        documents = AwsDocuments(aws, names.table, self.clock)
         watch = watch_from(environment)
         self.api = Api(
             ApiTools(
@@ -130,16 +128,16 @@ class OnAws:
                 facts=self.tools.facts,
                 blobs=self.blobs,
                 credentials=self.credentials,
-                documents=documents,
+                documents=self.documents,
                 clock=self.clock,
                 ids=self.ids,
-                keys=gate_of(admin, documents, environment, self._http, self.clock),
+                keys=gate_of(admin, self.documents, environment, self._http, self.clock),
                 settings=ApiSettings(
                     base_url=base_url, wait_seconds=WAIT_SECONDS, stage_vars=stage_vars_from(environment), watch=watch
                 ),
                 sender_hosts=SenderHosts(self._http, self.clock),
                 refusals=self.refusals,
-                audit=AuditLog(documents, self.clock, self.ids, days=watch.audit_days),
+                audit=AuditLog(self.documents, self.clock, self.ids, days=watch.audit_days),
                 limits=AwsLimits(aws, names.table, self.clock),
                 peer_limits=MemoryLimits(self.clock),
                 vault=self._vault,

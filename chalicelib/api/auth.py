@@ -15,6 +15,8 @@ from chalicelib.errors import ForbiddenError, SettingError, UnauthenticatedError
 from chalicelib.kit.rates import Rate
 
 MAIN_TENANT: Final = "main"
+PREFIX: Final = "penstock_"
+"""Of every key that is made here: so that scanners for leaked secrets can know it, and people too."""
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HASH_OF_NOTHING: Final = hashlib.sha256(b"").hexdigest()
 _LONGEST_KEY: Final = 8_192

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from hmac import compare_digest
 from typing import Final, cast
 
-from chalicelib.api.auth import Caller, Grant, Role, key_hash
+from chalicelib.api.auth import PREFIX, Caller, Grant, Role, key_hash
 from chalicelib.api.times import to_milliseconds, to_text
 from chalicelib.errors import PenstockError, StoreError, UnauthenticatedError
 from chalicelib.flow.model import FLOW_NAME
@@ -19,8 +19,6 @@ from chalicelib.flow.values import Json
 from chalicelib.ports import Clock, Document, Documents, Ids
 
 KIND: Final = "api_key"
-PREFIX: Final = "penstock_"
-"""So that scanners for leaked secrets can know it, and people too."""
 REMEMBERED_MS: Final = 10_000
 """How long another process may go on taking a key that was revoked."""
 NOTED_MS: Final = 3_600_000

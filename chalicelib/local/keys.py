@@ -16,15 +16,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from chalicelib.api.auth import AdminKeys, hashes_from, key_hash
+from chalicelib.api.auth import PREFIX, AdminKeys, hashes_from, key_hash
 from chalicelib.errors import SettingError
 
 HASHES = "PENSTOCK_ADMIN_KEY_HASH"
 FILE = "key"
 LINK_FILE = "link-key"
 LINK_KEY_BYTES = 32
-PREFIX = "penstock_"
-"""So that scanners for leaked secrets can know it, and people too."""
 
 
 @dataclass(frozen=True, slots=True)

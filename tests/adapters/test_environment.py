@@ -16,6 +16,14 @@ def test_a_credential_is_read_by_its_name():
     assert EnvironmentCredentials(environment).names() == ["slack_bot"]
 
 
+def test_the_environment_is_the_main_tenants_and_no_others():
+    there = EnvironmentCredentials({"PENSTOCK_CREDENTIAL_SLACK_BOT": '{"token": "xoxb"}'})
+    for tenant in ("other", "", "Main", "main2"):
+        with pytest.raises(CredentialMissingError) as refusal:
+            asyncio.run(there.open(tenant, "slack_bot"))
+        assert "xoxb" not in refusal.value.detail
+
+
 def test_a_credential_that_is_not_there_is_named_with_its_cure():
     with pytest.raises(CredentialMissingError, match="PENSTOCK_CREDENTIAL_SLACK_BOT"):
         opened({}, "slack_bot")

@@ -266,7 +266,7 @@ def test_noting_a_use_does_not_undo_a_revocation():
 
 def test_a_key_of_the_configuration_is_noted_nowhere():
     house = House()
-    gate = Gate(AdminKeys([key_hash("first")]), StoredKeys(house.documents, house.clock))
+    gate = Gate(AdminKeys([key_hash("first")]), house.documents, house.clock)
     caller = asyncio.run(gate.caller("first"))
     assert (caller.role, caller.is_owner, gate.used(caller)) == (Role.ADMIN, True, None)
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.api.auth import key_hash
 from tests.api.house import OPEN, SIGNED, STEPS, House, conforms, loaded, refused
 
 YAML = {"content-type": "application/yaml"}
@@ -393,3 +394,17 @@ def test_the_stages_vars_are_part_of_the_version():
     assert loaded(put(plain, text))["version"] != loaded(put(staged, text))["version"]
     shown = loaded(staged.send("GET", "/api/v1/flows/shop", role="viewer"))
     assert shown["document"]["vars"] == {"bucket": "prod"}
+
+
+def test_the_stages_vars_are_the_main_tenants():
+    house = House(stage_vars={"bucket": "prod"})
+    made = loaded(house.send("POST", "/api/v1/keys", {"name": "n", "role": "editor"}, role="admin"))
+    (document,) = asyncio.run(house.documents.page("main", "api_key"))
+    key = made["key"].replace("_main.", "_other.")
+    value = {**document.value, "hash": key_hash(key)}
+    asyncio.run(house.documents.put("other", "api_key", document.key, value, seen=None))
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/yaml"}
+    text = SIGNED + "vars: {bucket: dev}\n" + STEPS
+    assert house.send("PUT", "/api/v1/flows/shop", text.encode(), headers=headers).status == 201
+    shown = loaded(house.send("GET", "/api/v1/flows/shop", headers=headers))
+    assert shown["document"]["vars"] == {"bucket": "dev"}

@@ -75,6 +75,13 @@ def test_a_hook_imports_nothing_of_what_pages_and_links_need():
     assert "html" not in there
 
 
+def test_a_hook_imports_nothing_of_what_keys_and_tokens_need():
+    there = imported("chalicelib.api.app", "chalicelib.api.hooks", "chalicelib.api.gate")
+    unneeded = {"stored_keys", "keys", "scopes", "tokens", "issuer_keys"}
+    assert there & {f"chalicelib.api.{name}" for name in unneeded} == set()
+    assert there & {"jwt", "random", "secrets"} == set()
+
+
 def test_a_link_is_answered_without_pydantic_and_without_a_node():
     assert imported("chalicelib.api.app", "chalicelib.api.callbacks", "chalicelib.api.approvals") & set(HEAVY) == set()
 

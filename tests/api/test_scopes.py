@@ -8,6 +8,7 @@ from chalicelib.api.auth import Caller, Grant, Role
 from chalicelib.api.routes import TABLE
 from chalicelib.api.scopes import grants_of, may_give
 from chalicelib.errors import UsageError
+from tests.api.house import House, loaded
 from tests.stories.place import a_place
 
 FLOWS = ("order-in", "order-out", "shop", "payroll")
@@ -159,6 +160,20 @@ def test_a_key_that_runs_one_flow_and_reads_the_others_does_no_more():
             assert shown["payroll"]["triggers"][0]["url"] is None
 
     asyncio.run(story())
+
+
+def test_what_was_refused_is_counted_for_a_keys_own_flows_alone():
+    house = House()
+    for name in ("order-in", "shop"):
+        house.publish(flow_named(name), name)
+        house.send("POST", f"/hooks/{name}/knock/wrong")
+    house.send("POST", "/hooks/none/knock")
+    wish = {"name": "n", "scopes": ["order-*"]}
+    headers = {"authorization": f"Bearer {loaded(house.send('POST', '/api/v1/keys', wish, role='admin'))['key']}"}
+    for query, flows in (("", ["order-in"]), ("?flow=order-in", ["order-in"]), ("?flow=shop", [])):
+        told = loaded(house.send("GET", f"/api/v1/refusals{query}", headers=headers))
+        assert [each["flow"] for each in told["items"]] == flows
+    assert len(loaded(house.send("GET", "/api/v1/refusals", role="viewer"))["items"]) == 3
 
 
 SCOPED_BY_ITSELF = {

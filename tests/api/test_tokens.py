@@ -5,6 +5,7 @@ import base64
 import json
 import warnings
 from datetime import timedelta
+from pathlib import Path
 
 import jwt
 import pytest
@@ -235,8 +236,18 @@ def test_the_tenant_is_the_settings_or_that_of_a_claim():
             world.caller(token(tenant=wrong))
 
 
+def test_an_aws_principal_is_known_by_its_arn():
+    """As the issuer of an AWS account signs them (STS, GetWebIdentityToken): RS256 or ES384, the ARN as subject."""
+    arn = "arn:aws:iam::123456789012:role/ci/deployer"
+    setting = {"claim": "sub", "roles": {arn: "editor"}, "algorithms": ["ES384"]}
+    caller = World(**setting).caller(token(OTHER_CURVE, "ES384", "wide", sub=arn))
+    assert (caller.id, caller.role) == (f"user_{arn}", Role.EDITOR)
+    with pytest.raises(ForbiddenError):
+        World(**setting).caller(token(OTHER_CURVE, "ES384", "wide", sub=arn + "2"))
+
+
 def test_a_subject_that_is_no_plain_name_is_known_by_its_hash():
-    for subject in ("a b", "a\nb", "x" * 81, "ü", ""):
+    for subject in ("a b", "a\nb", "x" * 121, "ü", ""):
         found = World().caller(token(sub=subject)).id
         assert found.startswith("user_")
         assert len(found) == len("user_") + 16
@@ -349,6 +360,12 @@ def test_a_setting_that_leaves_something_open_is_refused(wrong):
     for text in ("", "{", "[]", "7"):
         with pytest.raises(SettingError, match="PENSTOCK_OIDC"):
             issuer_from(text)
+
+
+def test_the_setting_that_the_documentation_shows_is_one():
+    page = (Path(__file__).parents[2] / "docs" / "access.md").read_text("utf-8")
+    shown = page.partition("export PENSTOCK_OIDC='")[2].partition("'")[0]
+    assert issuer_from(shown).claim == ("realm_access", "roles")
 
 
 def test_the_gate_takes_a_token_where_an_issuer_is_set_and_none_where_it_is_not():

@@ -14,6 +14,7 @@ from chalicelib.engine.records import Birth, RecordKey
 from chalicelib.engine.writes import Applied, Commit
 from chalicelib.errors import StoreError
 from chalicelib.ports import Link
+from tests import matrix
 from tests.infra.here import fresh_names, on, provision, session
 from tools.aws_local_world import gateway_event
 
@@ -392,3 +393,19 @@ def test_chalice_does_not_log_beside_us(front):
 
     assert logging.getLogger("penstock").handlers == []
     assert logging.getLogger("penstock").level == logging.NOTSET
+
+
+def test_every_cell_of_who_and_route_is_answered_as_the_table_says(front):
+    def rest(method, path, body):
+        status, _, told = front.ask_as_admin(method, f"/api/v1{path}", json.dumps(body).encode())
+        return status, json.loads(told)
+
+    def ask(method, path, key):
+        return front.ask(method, path, **({"authorization": f"Bearer {key}"} if key else {}))[0]
+
+    tenant, kind, key, value = matrix.expired_record()
+    front.module.bridge.run(lambda house: house.documents.put(tenant, kind, key, value, seen=None))
+    rest("PUT", "/flows/plain", {"flow": "plain", "steps": {"a": {"uses": "set", "with": {"x": 1}}}})
+    count, wrong = matrix.ask_all(matrix.settle_in(rest, "plain"), ask)
+    assert wrong == []
+    assert count > 500

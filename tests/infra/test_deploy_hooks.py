@@ -52,6 +52,21 @@ def test_the_worker_gets_credentials_and_no_key():
     }
 
 
+ISSUER = '{"issuer": "https://id.example", "audience": "us", "claim": "role", "roles": {"boss": "admin"}}'
+
+
+def test_the_api_alone_gets_the_issuer_whose_tokens_count():
+    for function in ("penstock-dev-worker", "penstock-dev-dead", "penstock-dev-tick", "penstock-dev-sweep"):
+        assert "PENSTOCK_OIDC" not in given(function, {"PENSTOCK_OIDC": ISSUER})
+    assert given("penstock-dev", {"PENSTOCK_OIDC": ISSUER})["PENSTOCK_OIDC"] == ISSUER
+
+
+@pytest.mark.parametrize("wrong", ["x", "{}", ISSUER.replace("https", "http"), ISSUER.replace("admin", "owner")])
+def test_an_issuer_that_the_api_could_not_start_with_is_not_deployed(wrong):
+    with pytest.raises(DeployError, match="PENSTOCK_OIDC"):
+        given("penstock-dev", {"PENSTOCK_OIDC": wrong})
+
+
 def test_every_function_gets_the_settings_of_what_flows_may_call():
     settings = {"PENSTOCK_ONLY_HOSTS": "api.example.com,*.hooks.example", "PENSTOCK_ALLOW_OWN": "1"}
     for function in ("penstock-dev", "penstock-dev-worker", "penstock-dev-dead"):

@@ -23,7 +23,6 @@ from chalicelib.api.audit_log import AuditLog
 from chalicelib.api.auth import AdminKeys, key_hash
 from chalicelib.api.gate import Gate
 from chalicelib.api.request import Answer, Request, read_query
-from chalicelib.api.stored_keys import StoredKeys
 from chalicelib.api.tools import Settings as ApiSettings
 from chalicelib.api.tools import Tools as ApiTools
 from chalicelib.worker.budget import Budget, to_milliseconds
@@ -96,7 +95,7 @@ class Place:
                 vault=lambda: self.vault,
                 clock=clock,
                 ids=self.ids,
-                keys=Gate(AdminKeys([key_hash(ADMIN)]), StoredKeys(store.documents, clock)),
+                keys=Gate(AdminKeys([key_hash(ADMIN)]), store.documents, clock),
                 settings=ApiSettings(base_url="https://penstock.example", wait_seconds=25.0),
                 audit=AuditLog(store.documents, clock, CountedIds(), days=365),
             )
