@@ -16,7 +16,7 @@ from chalicelib.api.errors import CrossSiteError
 from chalicelib.api.request import Answer, Request, json_answer
 from chalicelib.api.times import to_milliseconds, to_text
 from chalicelib.api.tools import Call, Settings, Tools
-from chalicelib.errors import NotFoundError, PenstockError, UnauthenticatedError
+from chalicelib.errors import NotFoundError, PenstockError, UnauthenticatedError, UsageError
 from chalicelib.flow.values import Json
 from chalicelib.ports import Document
 
@@ -56,6 +56,8 @@ async def open_session(call: Call) -> Answer:
     if key is None:
         raise UnauthenticatedError("A session is opened with a key: Authorization: Bearer <key>.")
     tools = call.tools
+    if await tools.keys.holder(key_hash(key)) is None:
+        raise UsageError("A session stands for a key of this deployment, which can be revoked. This is another proof.")
     await _end(call)  # what was planted in the browser beforehand leads nowhere
     secret = tools.ids.token() + tools.ids.token()
     now = to_milliseconds(tools.clock.now())

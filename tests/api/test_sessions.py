@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.api.routes import TABLE
 from chalicelib.api.sessions import IDLE_MS, KIND, LONGEST_MS, NOTED_MS, csrf_token
-from tests.api.house import KEYS, House, conforms, loaded, refused
+from tests.api.house import KEYS, House, Keys, conforms, loaded, refused
 from tests.api.test_auth import address
 
 BASE = "https://penstock.example"
@@ -100,6 +100,19 @@ def test_only_a_key_opens_a_session_so_that_none_outlives_its_time():
     answer = browser.change("POST", "/api/v1/session")
     refused(answer, 401, "unauthenticated")
     assert answer.header("set-cookie") is None
+
+
+def test_a_proof_that_is_no_key_of_ours_opens_no_session():
+    """Such as an issuer's token: nobody could end the session by revoking it."""
+    house = House()
+
+    async def nobodys(hashed):
+        return None
+
+    house.keys.holder = nobodys
+    house.keys.caller = Keys().caller
+    refused(house.send("POST", "/api/v1/session", role="admin"), 400, "usage")
+    assert sessions(house) == []
 
 
 def test_a_session_that_was_planted_is_over_once_its_victim_signs_in():
