@@ -47,8 +47,10 @@ class Keys(Protocol):
         """Whose key this is; None where it is nobody's."""
         ...
 
-    async def holder(self, hashed: str) -> Caller | None:
-        """Whose key has this `key_hash`, now; None where it is nobody's, or no longer: a session ends with its key."""
+    async def holder(self, tenant: str, who: str, hashed: str) -> Caller | None:
+        """Whoever this tenant's key of this id (a `Caller`'s) and this `key_hash` stands for now, so that a session ends
+        with its key; None where there is no such key of this deployment, or it counts no longer.
+        """
         ...
 
 
@@ -70,9 +72,14 @@ class AdminKeys:
 
     async def caller(self, key: str) -> Caller | None:
         """Whose key this is."""
-        return await self.holder(key_hash(key))
+        return self._holder(key_hash(key))
 
-    async def holder(self, hashed: str) -> Caller | None:
+    async def holder(self, tenant: str, who: str, hashed: str) -> Caller | None:
+        """Whoever the hash stands for: it alone says all there is to say of such a key."""
+        del tenant, who
+        return self._holder(hashed)
+
+    def _holder(self, hashed: str) -> Caller | None:
         """Compare with every hash, whichever fits, so that the time says nothing."""
         shown = hashed.encode()
         fits = False

@@ -56,12 +56,13 @@ async def open_session(call: Call) -> Answer:
     if key is None:
         raise UnauthenticatedError("A session is opened with a key: Authorization: Bearer <key>.")
     tools = call.tools
-    if await tools.keys.holder(key_hash(key)) is None:
+    hashed = key_hash(key)
+    if await tools.keys.holder(call.tenant, call.who, hashed) is None:
         raise UsageError("A session stands for a key of this deployment, which can be revoked. This is another proof.")
     await _end(call)  # what was planted in the browser beforehand leads nowhere
     secret = tools.ids.token() + tools.ids.token()
     now = to_milliseconds(tools.clock.now())
-    value: dict[str, Json] = {"holder": key_hash(key), "who": call.who, "opened": now, "seen": now}
+    value: dict[str, Json] = {"tenant": call.tenant, "who": call.who, "hash": hashed, "opened": now, "seen": now}
     rev = await tools.documents.put(
         MAIN_TENANT, KIND, _hashed(secret), value, seen=None, expires=(now + LONGEST_MS) // 1000
     )
@@ -115,7 +116,7 @@ async def _find(tools: Tools, secret: str) -> _Session | None:
     value = document.value
     if now - _number(value, "opened") > LONGEST_MS or now - _number(value, "seen") > IDLE_MS:
         return None
-    caller = await tools.keys.holder(str(value.get("holder", "")))
+    caller = await tools.keys.holder(*(str(value.get(name, "")) for name in ("tenant", "who", "hash")))
     return _Session(secret, document, caller) if caller is not None else None
 
 

@@ -83,9 +83,9 @@ class Keys:
         self.rates = {}
 
     async def caller(self, key):
-        return await self.holder(key_hash(key))
+        return await self.holder("main", "", key_hash(key))
 
-    async def holder(self, hashed):
+    async def holder(self, tenant, who, hashed):
         for role in Role:
             name = role.name.lower()
             if hashed == key_hash(KEYS[name]) and name not in self.revoked:
