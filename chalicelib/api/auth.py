@@ -48,8 +48,9 @@ class Keys(Protocol):
         ...
 
     async def holder(self, tenant: str, who: str, hashed: str) -> Caller | None:
-        """Whoever this tenant's key of this id (a `Caller`'s) and this `key_hash` stands for now, so that a session ends
-        with its key; None where there is no such key of this deployment, or it counts no longer.
+        """Whoever a key stands for, by its tenant, its `Caller`'s id and its `key_hash`: a session ends with its key.
+
+        None where there is no such key of this deployment, or it counts no longer.
         """
         ...
 
