@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.api.routes import TABLE
 from chalicelib.api.sessions import IDLE_MS, KIND, LONGEST_MS, NOTED_MS, csrf_token
-from tests.api.house import KEYS, House, Keys, conforms, loaded, refused
+from tests.api.house import KEYS, House, conforms, loaded, refused
 from tests.api.test_auth import address
 
 BASE = "https://penstock.example"
@@ -110,7 +110,8 @@ def test_a_proof_that_is_no_key_of_ours_opens_no_session():
         return None
 
     house.keys.holder = nobodys
-    house.keys.caller = Keys().caller
+    known = House().keys
+    house.keys.caller = known.caller
     refused(house.send("POST", "/api/v1/session", role="admin"), 400, "usage")
     assert sessions(house) == []
 
