@@ -25,6 +25,8 @@ from chalicelib.adapters.aws.names import Names
 from chalicelib.adapters.egress import policy_for_flows, words
 from chalicelib.api.gate import OIDC
 from chalicelib.api.tokens import issuer_from
+from chalicelib.api.watch import SETTINGS as WATCH
+from chalicelib.api.watch import watch_from
 from chalicelib.errors import PenstockError, SettingError
 from infra import packaging, policies, vendor
 
@@ -33,7 +35,7 @@ _FUNCTION_CALLS = frozenset({"create_function", "update_function_configuration"}
 _BUILDING_COMMANDS = frozenset({"deploy", "package"})
 
 CREDENTIAL = "PENSTOCK_CREDENTIAL_"
-_ONLY_API = frozenset({"PENSTOCK_ADMIN_KEY_HASH", "PENSTOCK_VARS", OIDC})
+_ONLY_API = frozenset({"PENSTOCK_ADMIN_KEY_HASH", "PENSTOCK_VARS", OIDC, *WATCH})
 _EVERYWHERE = frozenset(
     {"PENSTOCK_URL", "PENSTOCK_ALLOW_PRIVATE", "PENSTOCK_ALLOW_OWN", "PENSTOCK_ONLY_HOSTS", "PENSTOCK_LOG"}
 )
@@ -99,18 +101,19 @@ def environment_for(
         for name, value in {**present, **caller}.items()
         if value and (name in wanted or (has_credentials and name.startswith(CREDENTIAL)))
     }
-    check_egress(found)
+    check_settings(found)
     check_issuer(found)
     return {"PENSTOCK_ACCOUNT": account, **found}
 
 
-def check_egress(variables: Mapping[str, str]) -> None:
-    """Refuse settings of what flows may call that no function could start with.
+def check_settings(variables: Mapping[str, str]) -> None:
+    """Refuse settings of what flows may call, and of rates and the audit log, that no function could start with.
 
     Raises:
         DeployError: a setting cannot be read; the message names it.
     """
     try:
+        watch_from(variables)
         policy_for_flows(
             variables, (variables.get("PENSTOCK_URL", ""),), allow=words(variables.get("PENSTOCK_ALLOW_PRIVATE", ""))
         )

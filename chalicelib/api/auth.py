@@ -76,19 +76,19 @@ class Keys(Protocol):
         """Whose key this is; None where it is nobody's, UnauthenticatedError where there is more to say."""
         ...
 
+    async def holder(self, tenant: str, who: str, hashed: str) -> Caller | None:
+        """Whoever a key stands for, by its tenant, its `Caller`'s id and its `key_hash`: a session ends with its key.
+
+        None where there is no such key of this deployment, or it counts no longer.
+        """
+        ...
+
     def used(self, caller: Caller) -> Awaitable[None] | None:
         """What is to be done now that a caller was let in, beside the answer; None, as mostly: nothing."""
         ...
 
     def forget(self, tenant: str, key_id: str) -> None:
         """A key was changed here: what is remembered of it is out of date."""
-        ...
-
-    async def holder(self, tenant: str, who: str, hashed: str) -> Caller | None:
-        """Whose key has this `key_hash`, now; None where it is nobody's, or no longer: a session ends with its key.
-
-        `tenant` and `who` (a caller's id) say whose it was.
-        """
         ...
 
 
@@ -110,9 +110,14 @@ class AdminKeys:
 
     async def caller(self, key: str) -> Caller | None:
         """Whose key this is."""
-        return await self.holder(MAIN_TENANT, "", key_hash(key))
+        return self._holder(key_hash(key))
 
     async def holder(self, tenant: str, who: str, hashed: str) -> Caller | None:
+        """Whoever the hash stands for: it alone says all there is to say of such a key."""
+        del tenant, who
+        return self._holder(hashed)
+
+    def _holder(self, hashed: str) -> Caller | None:
         """Compare with every hash, whichever fits, so that the time says nothing."""
         shown = hashed.encode()
         fits = False

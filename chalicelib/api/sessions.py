@@ -16,7 +16,7 @@ from chalicelib.api.errors import CrossSiteError
 from chalicelib.api.request import Answer, Request, json_answer
 from chalicelib.api.times import to_milliseconds, to_text
 from chalicelib.api.tools import Call, Settings, Tools
-from chalicelib.errors import ForbiddenError, NotFoundError, PenstockError, UnauthenticatedError
+from chalicelib.errors import NotFoundError, PenstockError, UnauthenticatedError, UsageError
 from chalicelib.flow.values import Json
 from chalicelib.ports import Document
 
@@ -56,21 +56,19 @@ async def open_session(call: Call) -> Answer:
     if key is None:
         raise UnauthenticatedError("A session is opened with a key: Authorization: Bearer <key>.")
     tools = call.tools
-    caller, held = call.caller, key_hash(key)
-    if caller is None or await tools.keys.holder(caller.tenant, caller.id, held) is None:
-        raise ForbiddenError(
-            "A session stands for an API key; an issuer's token is one by itself, for as long as it lasts."
-        )
+    hashed = key_hash(key)
+    if await tools.keys.holder(call.tenant, call.who, hashed) is None:
+        raise UsageError("A session stands for a key of this deployment, which can be revoked. This is another proof.")
     await _end(call)  # what was planted in the browser beforehand leads nowhere
     secret = tools.ids.token() + tools.ids.token()
     now = to_milliseconds(tools.clock.now())
-    value: dict[str, Json] = {"holder": held, "who": caller.id, "tenant": caller.tenant, "opened": now, "seen": now}
+    value: dict[str, Json] = {"tenant": call.tenant, "who": call.who, "hash": hashed, "opened": now, "seen": now}
     rev = await tools.documents.put(
         MAIN_TENANT, KIND, _hashed(secret), value, seen=None, expires=(now + LONGEST_MS) // 1000
     )
-    if rev is None:
+    if rev is None or call.caller is None:
         raise TypeError("256 random bits came twice")
-    session = _Session(secret, Document(_hashed(secret), rev, value), caller)
+    session = _Session(secret, Document(_hashed(secret), rev, value), call.caller)
     answer = json_answer(_to_json(session), 201)
     return answer._replace(headers=(*answer.headers, _cookie(secret, tools.settings, LONGEST_MS // 1000)))
 
@@ -118,9 +116,7 @@ async def _find(tools: Tools, secret: str) -> _Session | None:
     value = document.value
     if now - _number(value, "opened") > LONGEST_MS or now - _number(value, "seen") > IDLE_MS:
         return None
-    caller = await tools.keys.holder(
-        str(value.get("tenant", "")), str(value.get("who", "")), str(value.get("holder", ""))
-    )
+    caller = await tools.keys.holder(*(str(value.get(name, "")) for name in ("tenant", "who", "hash")))
     return _Session(secret, document, caller) if caller is not None else None
 
 

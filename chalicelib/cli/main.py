@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from chalicelib.cli import (
+    auditing,
     checking,
     connecting,
     credentials,
@@ -93,6 +94,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("doctor", doctor.doctor, HERE),
     ("publish", publishing.publish, SERVER),
     ("refusals", refusals.refusals, SERVER),
+    ("audit", auditing.audit, SERVER),
     ("deploy", deploying.deploy, AWS),
     ("destroy", deploying.destroy, AWS),
 )

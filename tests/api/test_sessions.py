@@ -103,6 +103,20 @@ def test_only_a_key_opens_a_session_so_that_none_outlives_its_time():
     assert answer.header("set-cookie") is None
 
 
+def test_a_proof_that_is_no_key_of_ours_opens_no_session():
+    """Such as an issuer's token: nobody could end the session by revoking it."""
+    house = House()
+
+    async def nobodys(tenant, who, hashed):
+        return None
+
+    house.keys.holder = nobodys
+    known = House().keys
+    house.keys.caller = known.caller
+    refused(house.send("POST", "/api/v1/session", role="admin"), 400, "usage")
+    assert sessions(house) == []
+
+
 def test_a_session_that_was_planted_is_over_once_its_victim_signs_in():
     house = House()
     planted = Browser(house, "viewer")
@@ -321,7 +335,7 @@ def test_a_token_of_an_issuer_opens_no_session():
     house = House()
     house.keys.stored = Tokens()
     answer = house.send("POST", "/api/v1/session", headers={"authorization": "Bearer a.b.c"})
-    refused(answer, 403, "forbidden")
+    refused(answer, 400, "usage")
     assert list(sessions(house)) == []
 
 

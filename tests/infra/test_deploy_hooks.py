@@ -74,6 +74,16 @@ def test_every_function_gets_the_settings_of_what_flows_may_call():
         assert "PENSTOCK_ONLY_HOSTS" not in given(function, {"PENSTOCK_ONLY_HOSTS": ""}, settings)
 
 
+def test_only_who_answers_callers_gets_the_settings_of_rates_and_the_audit_log():
+    settings = {
+        "PENSTOCK_HOOK_RATE": "100/minute",
+        "PENSTOCK_TRUSTED_PROXIES": "10.0.0.0/8",
+        "PENSTOCK_AUDIT_DAYS": "90",
+    }
+    assert given("penstock-dev", settings) == {"PENSTOCK_ACCOUNT": ACCOUNT, **settings}
+    assert given("penstock-dev-worker", settings) == {"PENSTOCK_ACCOUNT": ACCOUNT}
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -302,3 +312,9 @@ def test_a_gateway_error_has_every_member_of_ours(name, status):
     body = json.loads(response["responseTemplates"]["application/json"])
     assert body["status"] == status
     assert set(body) == {"type", "title", "status", "detail", "code", "errors"}
+
+
+@pytest.mark.parametrize(("name", "value"), [("PENSTOCK_KEY_RATE", "many"), ("PENSTOCK_AUDIT_DAYS", "0")])
+def test_a_rate_that_is_none_is_not_deployed(name, value):
+    with pytest.raises(DeployError, match=name):
+        given("penstock-dev", {name: value})

@@ -201,6 +201,12 @@ def test_an_answer_that_takes_long_is_waited_for():
         patient = await wire()
         await patient.send(b"GET /slow HTTP/1.1\r\nhost: here\r\n\r\n")
         assert (await patient.answer())[0] == 200
+        early = await wire()
+        await early.send(b"GET /slow HTTP/1.1\r\nhost: here\r\n\r\n")
+        await asyncio.sleep(0.05)
+        await early.send(b"GET /sl")
+        assert (await early.answer())[0] == 200
+        is_problem(await early.answer(), 408, "request_too_slow")
         pipelined = await wire()
         await pipelined.send(b"GET /slow HTTP/1.1\r\nhost: here\r\n\r\n" * 2 + b"GET /sl")
         assert (await pipelined.answer())[0] == 200
