@@ -29,7 +29,9 @@ def main() -> int:
         return 2
     inputs = given.inputs if given.inputs or given.seconds else 100_000
     todo = batches(chosen, given.seed, inputs)
-    figures = run(chosen, todo, workers=given.workers, seconds=given.seconds, heard=_Progress(inputs, given.seconds).hear)
+    figures = run(
+        chosen, todo, workers=given.workers, seconds=given.seconds, heard=_Progress(inputs, given.seconds).hear
+    )
     said = _said(figures, given.seed)
     print(json.dumps(said, indent=2) if given.json else _table(said))
     if given.keep and figures.findings:
@@ -108,7 +110,9 @@ def _table(said: dict[str, Any]) -> str:
         f"{row['slowest_ms']:>10} {row['peak_mb']:>8}"
         for name, row in said["parsers"].items()
     ]
-    lines.append(f"the largest process held {said['largest_process_mb']} MB; it grew by {said['grown_mb']} MB after its first tenth")
+    lines.append(
+        f"the largest process held {said['largest_process_mb']} MB; it grew by {said['grown_mb']} MB after its first tenth"
+    )
     lines += [
         f"\n{row['parser']}: {row['what']}\n  at {row['place'] or 'no line of ours'}: {base64.b64decode(row['base64'])[:300]!r}"
         for row in said["findings"]

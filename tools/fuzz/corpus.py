@@ -25,7 +25,9 @@ def as_json(*values: Any) -> list[bytes]:
 def flow_texts() -> tuple[bytes, ...]:
     """Every flow file, and the mistakes that tests try."""
     places = ("flows", "tests/flow/files", "tests/patterns/flows")
-    found = [path.read_bytes() for place in places for path in sorted((ROOT / place).glob("*.yaml")) if not _is_test(path)]
+    found = [
+        path.read_bytes() for place in places for path in sorted((ROOT / place).glob("*.yaml")) if not _is_test(path)
+    ]
     return (*found, *(block.encode() for block in blocks("yaml") if "steps:" in block or "triggers:" in block))
 
 

@@ -9,7 +9,19 @@ from chalicelib.flow.values import Json
 from tools.fuzz.parser import Parser
 
 _ODD_BYTES: Final = (
-    *(b"\x00", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xe2\x80\xae", b"\xef\xbb\xbf", b"\r\n", b"\n", b"\t", b"\x7f", b" "),
+    *(
+        b"\x00",
+        b"\xff",
+        b"\xc3",
+        b"\xed\xa0\x80",
+        b"\xe2\x80\xae",
+        b"\xef\xbb\xbf",
+        b"\r\n",
+        b"\n",
+        b"\t",
+        b"\x7f",
+        b" ",
+    ),
     *(each.encode() for each in ("é", "ß", "İ", "ſ", "١", "\u00ad", "\u2028", "\u3000", "😀", "．", "\ufffe", "０")),
 )
 _NUMBERS: Final = (
@@ -20,7 +32,24 @@ _BRACKETS: Final = (b"[", b"{", b"(", b'{"a":', b"[[", b"${", b"- ", b"<a>", b"(
 _QUOTES: Final = (b'"', b"'", b"`", b"\\", b"\\u", b"\\ud800", b"%", b"%00", b"%ff", b"&", b"&amp;", b";", b",", b":")
 _SCALARS: Final[tuple[Json, ...]] = (
     *(None, True, False, 0, -1, 1, 2**31, 2**53 + 1, 2**63, 10**400, 0.5, -0.0, 1e308, 5e-324),
-    *("", " ", "a", "0", "-1", "true", "null", "\ud800", "\x00", "é", "😀", "a" * 300, "${ x }", "${", "$${", "2026-11-20"),
+    *(
+        "",
+        " ",
+        "a",
+        "0",
+        "-1",
+        "true",
+        "null",
+        "\ud800",
+        "\x00",
+        "é",
+        "😀",
+        "a" * 300,
+        "${ x }",
+        "${",
+        "$${",
+        "2026-11-20",
+    ),
     *("1h", "a.b[0]", "../..", "%", "[", "\n", "=1", "__proto__", "NaN", "1e309", "UTC", [], {}, [[]], {"": None}),
 )
 _DEEPEST: Final = 300

@@ -1,6 +1,5 @@
 """Parsers of what strangers send: deliveries and their proofs, requests and their bodies, addresses, answers of services."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,11 +26,60 @@ from tools.fuzz.parser import Parser, Take, Unfit, object_of, text_of
 
 _NOW: Final = datetime(2026, 11, 20, 7, tzinfo=UTC)
 _PROOF: Final = (SignatureMissingError, SignatureWrongError, DeliveryStaleError, CredentialUnfitError)
-_FIELDS: Final = (b"sig1=", b"t=", b"v1=", b"v0=", b"sha256=", b";created=1795158000", b'("@method" "@path")', b":AAAA:", b"?1", b"(", b")")
-_FORM: Final = (b"--b", b"--b--", b"\r\n\r\n", b'; name="a"', b'; filename="x"', b"Content-Disposition: form-data", b"&", b"=", b"+", b"%C3%28")
+_FIELDS: Final = (
+    b"sig1=",
+    b"t=",
+    b"v1=",
+    b"v0=",
+    b"sha256=",
+    b";created=1795158000",
+    b'("@method" "@path")',
+    b":AAAA:",
+    b"?1",
+    b"(",
+    b")",
+)
+_FORM: Final = (
+    b"--b",
+    b"--b--",
+    b"\r\n\r\n",
+    b'; name="a"',
+    b'; filename="x"',
+    b"Content-Disposition: form-data",
+    b"&",
+    b"=",
+    b"+",
+    b"%C3%28",
+)
 _WEB: Final = (
-    *(b"http://", b"https://", b"@", b":", b"/", b"//", b"\\", b"?", b"#", b"[::1]", b"[", b"]", b"%2f", b"0x7f.1", b"127.1"),
-    *(b"169.254.169.254", b"::ffff:127.0.0.1", b"localhost", b".", b"..", b"xn--", b":443", b":99999", "１２７".encode()),
+    *(
+        b"http://",
+        b"https://",
+        b"@",
+        b":",
+        b"/",
+        b"//",
+        b"\\",
+        b"?",
+        b"#",
+        b"[::1]",
+        b"[",
+        b"]",
+        b"%2f",
+        b"0x7f.1",
+        b"127.1",
+    ),
+    *(
+        b"169.254.169.254",
+        b"::ffff:127.0.0.1",
+        b"localhost",
+        b".",
+        b"..",
+        b"xn--",
+        b":443",
+        b":99999",
+        "１２７".encode(),
+    ),
 )
 _MARK: Final = b"\r\n\r\n"
 
@@ -78,14 +126,18 @@ def _certificate() -> Take:
     def take(content: bytes) -> object:
         for each in signed:
             with suppress(*_PROOF):
-                inbound.verify(each.scheme, each.options, each.secret, each.delivery, now=mutations.NOW, certificate=content)
+                inbound.verify(
+                    each.scheme, each.options, each.secret, each.delivery, now=mutations.NOW, certificate=content
+                )
         return None
 
     return take
 
 
 def _certificates() -> list[bytes]:
-    return [each.certificate for each in import_module("tests.signing.mutations").specimens().values() if each.certificate]
+    return [
+        each.certificate for each in import_module("tests.signing.mutations").specimens().values() if each.certificate
+    ]
 
 
 def _secret() -> Take:
@@ -99,14 +151,18 @@ def _secret() -> Take:
         name, _, text = text_of(content).partition("\n")
         each = specimens.get(name) or others[len(content) % len(others)]
         secret = dict.fromkeys(each.secret, text)
-        return inbound.verify(each.scheme, each.options, secret, each.delivery, now=mutations.NOW, certificate=each.certificate)
+        return inbound.verify(
+            each.scheme, each.options, secret, each.delivery, now=mutations.NOW, certificate=each.certificate
+        )
 
     return take
 
 
 def _secrets() -> list[bytes]:
     specimens: dict[str, Any] = import_module("tests.signing.mutations").specimens()
-    return corpus.as_bytes(*(f"{name}\n{text}" for name, each in specimens.items() for text in corpus.strings(each.secret)))
+    return corpus.as_bytes(
+        *(f"{name}\n{text}" for name, each in specimens.items() for text in corpus.strings(each.secret))
+    )
 
 
 def _verify_options() -> Take:
@@ -123,7 +179,10 @@ def _verify_options() -> Take:
 def _options() -> list[bytes]:
     inbound: Any = import_module("chalicelib.signing.inbound")
     specimens = import_module("tests.signing.mutations").specimens().values()
-    named = [{"scheme": name, **{key: one.default for key, one in inbound.scheme_options(name).items()}} for name in inbound.scheme_names()]
+    named = [
+        {"scheme": name, **{key: one.default for key, one in inbound.scheme_options(name).items()}}
+        for name in inbound.scheme_names()
+    ]
     return corpus.as_json(*named, *({"scheme": each.scheme, **each.options} for each in specimens))
 
 
@@ -139,7 +198,9 @@ def _structured() -> Take:
 
 def _structured_texts() -> list[bytes]:
     found = [text for text in corpus.strings(corpus.vectors("rfc9421")) if "=(" in text or "=:" in text]
-    return corpus.as_bytes(*found, 'sig1=("@method" "content-digest";req);created=1;keyid="a"', "a=1.5, b=?1, c=:AA==:, d=tok/en;q")
+    return corpus.as_bytes(
+        *found, 'sig1=("@method" "content-digest";req);created=1;keyid="a"', "a=1.5, b=?1, c=:AA==:, d=tok/en;q"
+    )
 
 
 def _confirmation() -> Take:
@@ -150,7 +211,14 @@ def _confirmation() -> Take:
 
 def _confirmations() -> list[bytes]:
     url = "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:eu-central-1:1:t&Token=2336412f"
-    return corpus.as_json({"Type": "SubscriptionConfirmation", "SubscribeURL": url, "TopicArn": "arn:aws:sns:eu-central-1:1:t", "Token": "t"})
+    return corpus.as_json(
+        {
+            "Type": "SubscriptionConfirmation",
+            "SubscribeURL": url,
+            "TopicArn": "arn:aws:sns:eu-central-1:1:t",
+            "Token": "t",
+        }
+    )
 
 
 def _body() -> Take:
@@ -191,7 +259,11 @@ def _packed() -> Take:
 def _packed_texts() -> list[bytes]:
     gzip, zlib = import_module("gzip"), import_module("zlib")
     raw = b'{"a": [1, 2, 3]}' * 20
-    return [b"gzip\n" + gzip.compress(raw, mtime=0), b"deflate\n" + zlib.compress(raw), b"gzip\n" + gzip.compress(bytes(3_000_000), mtime=0)]
+    return [
+        b"gzip\n" + gzip.compress(raw, mtime=0),
+        b"deflate\n" + zlib.compress(raw),
+        b"gzip\n" + gzip.compress(bytes(3_000_000), mtime=0),
+    ]
 
 
 def _query() -> Take:
@@ -226,9 +298,19 @@ def _fields() -> Take:
 
 def _bodies() -> list[bytes]:
     schemas: Any = import_module("chalicelib.api.schemas").BODIES
-    values: dict[str, Any] = {"string": "a", "integer": 3, "number": 1.5, "boolean": True, "object": {"a": 1}, "array": [1]}
+    values: dict[str, Any] = {
+        "string": "a",
+        "integer": 3,
+        "number": 1.5,
+        "boolean": True,
+        "object": {"a": 1},
+        "array": [1],
+    }
     return corpus.as_json(
-        *({"schema": name, "body": {field: values.get(str(one.get("type")), "a") for field, one in fields.items()}} for name, fields in schemas.items())
+        *(
+            {"schema": name, "body": {field: values.get(str(one.get("type")), "a") for field, one in fields.items()}}
+            for name, fields in schemas.items()
+        )
     )
 
 
@@ -256,7 +338,6 @@ def _whole_api() -> Take:
     """The whole API in memory: a request line, headers, a blank line and a body; no answer may be a 5xx."""
     house: Any = import_module("tests.api.house").House()
     request: Any = import_module("chalicelib.api.request")
-    runner = asyncio.new_event_loop()
     flows: tuple[str, ...] = (import_module("tests.api.house").SIGNED, import_module("tests.api.house").OPEN)
     for text in flows:
         house.publish(text + import_module("tests.api.house").STEPS)
@@ -269,7 +350,7 @@ def _whole_api() -> Take:
         pairs = tuple((name.lower(), value) for name, _, value in (line.partition(": ") for line in rest))
         headers = dict(reversed(pairs))
         asked = request.Request(method, path, request.read_query(query), headers, body, 1795158000000, "", pairs, query)
-        answer = runner.run_until_complete(house.api(asked))
+        answer: Any = _answered(house.api(asked))
         if answer.status >= 500:
             raise AssertionError(f"{answer.status}: {answer.body[:300]!r}")
         if answer.body and answer.header("content-type") in {"application/json", "application/problem+json"}:
@@ -314,7 +395,11 @@ def _url() -> Take:
 
     def take(content: bytes) -> object:
         origin = read(text_of(content))
-        return listed.own and [each.holds(origin) for each in listed._listed], listed._own.has_name(origin), origin.authority  # noqa: SLF001
+        return (
+            listed.own and [each.holds(origin) for each in listed._listed],
+            listed._own.has_name(origin),
+            origin.authority,
+        )  # noqa: SLF001
 
     return take
 
@@ -362,47 +447,202 @@ def _answered(coroutine: Any) -> object:
 def parsers() -> tuple[Parser, ...]:
     """The rows."""
     unreadable, sizes = (BodyUnreadableError,), (BodyUnreadableError, BodyTooLargeError)
-    json_texts = corpus.as_bytes('{"a": [1, 2.5, "x", null, true, {"b": "\\u00e9"}]}', "[]", '"\\ud83d\\ude00"', "-1.5e3")
+    json_texts = corpus.as_bytes(
+        '{"a": [1, 2.5, "x", null, true, {"b": "\\u00e9"}]}', "[]", '"\\ud83d\\ude00"', "-1.5e3"
+    )
     parts = corpus.as_bytes(
         '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b\r\n'
         'Content-Disposition: form-data; name="f"; filename="x.txt"\r\nContent-Type: text/plain; charset=utf-16\r\n\r\nx\r\n--b--\r\n'
     )
-    webs = corpus.addresses("url", "name") + [f"https://{each}/a?b=c" for each in corpus.addresses("address") if ":" not in each]
+    webs = corpus.addresses("url", "name") + [
+        f"https://{each}/a?b=c" for each in corpus.addresses("address") if ":" not in each
+    ]
     return (
-        Parser("delivery", "signing.inbound.verify, certificate_url: every scheme", _deliveries, _delivery, _PROOF, 800, words=_FIELDS),
-        Parser("certificate", "signing.inbound.verify: the certificates of SNS and PayPal", _certificates, _certificate, (), 100,
-               words=(b"-----BEGIN CERTIFICATE-----\n", b"-----END CERTIFICATE-----\n", b"\n", b"MII")),
-        Parser("secret", "signing.inbound.verify: a credential's text", _secrets, _secret, _PROOF, 300, words=(b"whsec_", b"==", b"-----BEGIN PUBLIC KEY-----")),
+        Parser(
+            "delivery",
+            "signing.inbound.verify, certificate_url: every scheme",
+            _deliveries,
+            _delivery,
+            _PROOF,
+            800,
+            words=_FIELDS,
+        ),
+        Parser(
+            "certificate",
+            "signing.inbound.verify: the certificates of SNS and PayPal",
+            _certificates,
+            _certificate,
+            (),
+            100,
+            words=(b"-----BEGIN CERTIFICATE-----\n", b"-----END CERTIFICATE-----\n", b"\n", b"MII"),
+        ),
+        Parser(
+            "secret",
+            "signing.inbound.verify: a credential's text",
+            _secrets,
+            _secret,
+            _PROOF,
+            300,
+            words=(b"whsec_", b"==", b"-----BEGIN PUBLIC KEY-----"),
+        ),
         Parser("verify_options", "signing.inbound.scheme_row", _options, _verify_options, (UsageError,), 400, "json"),
-        Parser("structured_field", "signing.structured_fields.read_dictionary, written", _structured_texts, _structured, (ValueError,), 700, words=_FIELDS,
-               most_bytes=20_000),
-        Parser("sns_confirmation", "signing.inbound_certificates.confirmation_url", _confirmations, _confirmation, (SignatureWrongError,), 500, "json",
-               (b"amazonaws.com", b".cn", b"@", b"#")),
-        Parser("json_body", "api.json_body.read_json", lambda: json_texts, _body, unreadable, 2500, words=(b"[", b'{"a":', b"\\u", b"1e9", b"NaN")),
-        Parser("form", "api.forms.read_urlencoded", lambda: corpus.as_bytes("a=1&b=%20x&a=2", "a=b+c"),
-               _form("read_urlencoded", "application/x-www-form-urlencoded|a/b; charset=latin-1|a/b; charset=utf-16"), unreadable, 1500, words=_FORM),
-        Parser("multipart", "api.forms.read_multipart", lambda: parts, _form("read_multipart", "multipart/form-data; boundary=b"), unreadable, 1500,
-               words=_FORM),
-        Parser("content_type", "api.content.read_content_type, decode",
-               lambda: corpus.as_bytes('application/json; charset="utf-8"', "text/plain;charset=UTF-16LE", 'multipart/form-data; boundary="a b"'),
-               _content_type, unreadable, 1500, words=(b";", b"charset=", b'"', b"windows-1250", b"iso-8859-12", b"utf-16"), most_bytes=20_000),
-        Parser("packed_body", "api.content.unpack", _packed_texts, _packed, sizes, 150, words=(b"gzip\n", b"deflate\n", b"\x1f\x8b\x08")),
-        Parser("query", "api.request.read_query, api.reading.read_parameters",
-               lambda: corpus.as_bytes("limit=5&status=failed&since=2026-11-20T07:00:00Z", "flow=a&after=abc", "wait=5"), _query, (UsageError,), 500,
-               words=(b"&", b"=", b"limit=", b"since=", b"wait=", b"%00"), most_bytes=20_000),
+        Parser(
+            "structured_field",
+            "signing.structured_fields.read_dictionary, written",
+            _structured_texts,
+            _structured,
+            (ValueError,),
+            700,
+            words=_FIELDS,
+            most_bytes=20_000,
+        ),
+        Parser(
+            "sns_confirmation",
+            "signing.inbound_certificates.confirmation_url",
+            _confirmations,
+            _confirmation,
+            (SignatureWrongError,),
+            500,
+            "json",
+            (b"amazonaws.com", b".cn", b"@", b"#"),
+        ),
+        Parser(
+            "json_body",
+            "api.json_body.read_json",
+            lambda: json_texts,
+            _body,
+            unreadable,
+            2500,
+            words=(b"[", b'{"a":', b"\\u", b"1e9", b"NaN"),
+        ),
+        Parser(
+            "form",
+            "api.forms.read_urlencoded",
+            lambda: corpus.as_bytes("a=1&b=%20x&a=2", "a=b+c"),
+            _form("read_urlencoded", "application/x-www-form-urlencoded|a/b; charset=latin-1|a/b; charset=utf-16"),
+            unreadable,
+            1500,
+            words=_FORM,
+        ),
+        Parser(
+            "multipart",
+            "api.forms.read_multipart",
+            lambda: parts,
+            _form("read_multipart", "multipart/form-data; boundary=b"),
+            unreadable,
+            1500,
+            words=_FORM,
+        ),
+        Parser(
+            "content_type",
+            "api.content.read_content_type, decode",
+            lambda: corpus.as_bytes(
+                'application/json; charset="utf-8"',
+                "text/plain;charset=UTF-16LE",
+                'multipart/form-data; boundary="a b"',
+            ),
+            _content_type,
+            unreadable,
+            1500,
+            words=(b";", b"charset=", b'"', b"windows-1250", b"iso-8859-12", b"utf-16"),
+            most_bytes=20_000,
+        ),
+        Parser(
+            "packed_body",
+            "api.content.unpack",
+            _packed_texts,
+            _packed,
+            sizes,
+            150,
+            words=(b"gzip\n", b"deflate\n", b"\x1f\x8b\x08"),
+        ),
+        Parser(
+            "query",
+            "api.request.read_query, api.reading.read_parameters",
+            lambda: corpus.as_bytes("limit=5&status=failed&since=2026-11-20T07:00:00Z", "flow=a&after=abc", "wait=5"),
+            _query,
+            (UsageError,),
+            500,
+            words=(b"&", b"=", b"limit=", b"since=", b"wait=", b"%00"),
+            most_bytes=20_000,
+        ),
         Parser("fields", "api.reading.read_body", _bodies, _fields, (UsageError, BodyUnreadableError), 400, "json"),
-        Parser("key", "api.auth.authenticate", lambda: corpus.as_bytes("Bearer a key", "Basic YTpi", "Bearer x\nBearer y"), _key, (UnauthenticatedError,),
-               1500, words=(b"Bearer ", b"\n", b" "), most_bytes=20_000),
-        Parser("moment", "api.times.from_text", lambda: corpus.as_bytes("2026-11-20T07:00:00Z", "2026-11-20T07:00:00.123+01:00"), _moment, (UsageError,),
-               2500, words=(b"Z", b"+00:00", b"-23:59:59.999999", b"0001-01-01", b"9999-12-31", b"T", b"W"), most_bytes=2_000),
-        Parser("api", "api.app.Api: every route, in memory", _requests, _whole_api, (), 400, words=(b"\n\n", b"?", b"/", b"%2F", b"HEAD ", b"POST ", b"%"),
-               seconds=3.0),
-        Parser("address", "adapters.http_addresses.read_address, is_public, is_metadata", lambda: corpus.as_bytes(*corpus.addresses("address")), _address,
-               (), 2500, words=_WEB, most_bytes=5_000),
-        Parser("url", "adapters.http_url.read_url, adapters.http_hosts", lambda: corpus.as_bytes(*webs), _url, (AddressRefusedError,), 900, words=_WEB,
-               most_bytes=20_000),
-        Parser("hosts", "adapters.http_hosts.HostPattern.read, OwnAddresses.read", lambda: corpus.as_bytes("api.example.com", "*.example.com:8443", "[::1]:80"),
-               _hosts, (SettingError,), 600, words=_WEB, most_bytes=5_000),
-        Parser("answer_body", "adapters.http_body.read_body", _packed_texts, _answer_body, (PenstockError,), 100, words=(b"gzip\n", b"br\n", b"deflate\n")),
-        Parser("answer_json", "kit.answers.read_json", lambda: json_texts, _answer_json, (ValueError, RecursionError), 2000, words=(b"[", b"\\ud800")),
+        Parser(
+            "key",
+            "api.auth.authenticate",
+            lambda: corpus.as_bytes("Bearer a key", "Basic YTpi", "Bearer x\nBearer y"),
+            _key,
+            (UnauthenticatedError,),
+            1500,
+            words=(b"Bearer ", b"\n", b" "),
+            most_bytes=20_000,
+        ),
+        Parser(
+            "moment",
+            "api.times.from_text",
+            lambda: corpus.as_bytes("2026-11-20T07:00:00Z", "2026-11-20T07:00:00.123+01:00"),
+            _moment,
+            (UsageError,),
+            2500,
+            words=(b"Z", b"+00:00", b"-23:59:59.999999", b"0001-01-01", b"9999-12-31", b"T", b"W"),
+            most_bytes=2_000,
+        ),
+        Parser(
+            "api",
+            "api.app.Api: every route, in memory",
+            _requests,
+            _whole_api,
+            (),
+            400,
+            words=(b"\n\n", b"?", b"/", b"%2F", b"HEAD ", b"POST ", b"%"),
+            seconds=3.0,
+        ),
+        Parser(
+            "address",
+            "adapters.http_addresses.read_address, is_public, is_metadata",
+            lambda: corpus.as_bytes(*corpus.addresses("address")),
+            _address,
+            (),
+            2500,
+            words=_WEB,
+            most_bytes=5_000,
+        ),
+        Parser(
+            "url",
+            "adapters.http_url.read_url, adapters.http_hosts",
+            lambda: corpus.as_bytes(*webs),
+            _url,
+            (AddressRefusedError,),
+            900,
+            words=_WEB,
+            most_bytes=20_000,
+        ),
+        Parser(
+            "hosts",
+            "adapters.http_hosts.HostPattern.read, OwnAddresses.read",
+            lambda: corpus.as_bytes("api.example.com", "*.example.com:8443", "[::1]:80"),
+            _hosts,
+            (SettingError,),
+            600,
+            words=_WEB,
+            most_bytes=5_000,
+        ),
+        Parser(
+            "answer_body",
+            "adapters.http_body.read_body",
+            _packed_texts,
+            _answer_body,
+            (PenstockError,),
+            100,
+            words=(b"gzip\n", b"br\n", b"deflate\n"),
+        ),
+        Parser(
+            "answer_json",
+            "kit.answers.read_json",
+            lambda: json_texts,
+            _answer_json,
+            (ValueError, RecursionError),
+            2000,
+            words=(b"[", b"\\ud800"),
+        ),
     )

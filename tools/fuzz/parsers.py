@@ -52,7 +52,12 @@ def _found() -> Iterator[Parser]:
                 declared = (PenstockError, *((ValueError,) if "ValueError" in (ast.get_docstring(node) or "") else ()))
                 module, name = ".".join(parts), node.name
                 yield Parser(
-                    f"{'_'.join(parts[1:])}.{name}", f"{'.'.join(parts[1:])}.{name}", _anything, _opener(module, name, kind), declared, 200
+                    f"{'_'.join(parts[1:])}.{name}",
+                    f"{'.'.join(parts[1:])}.{name}",
+                    _anything,
+                    _opener(module, name, kind),
+                    declared,
+                    200,
                 )
 
 
@@ -70,7 +75,15 @@ def _reads(node: ast.stmt) -> str:
 
 def _anything() -> list[bytes]:
     """Examples where nobody has named any."""
-    return as_bytes('{"a": [1, "x", null]}', "a=1&b=2", "name: [x]\n", "2026-11-20T07:00:00Z", "https://a.example/b?c=d", "[a]\nb = 1\n", "a.b[0]")
+    return as_bytes(
+        '{"a": [1, "x", null]}',
+        "a=1&b=2",
+        "name: [x]\n",
+        "2026-11-20T07:00:00Z",
+        "https://a.example/b?c=d",
+        "[a]\nb = 1\n",
+        "a.b[0]",
+    )
 
 
 def _opener(module: str, name: str, kind: str) -> Any:

@@ -67,7 +67,12 @@ def batches(parsers: Sequence[Parser], seed: int, inputs: int | None) -> Iterato
 
 
 def run(
-    parsers: Sequence[Parser], todo: Iterator[Batch], *, workers: int, seconds: float | None, heard: Callable[[Figures], None]
+    parsers: Sequence[Parser],
+    todo: Iterator[Batch],
+    *,
+    workers: int,
+    seconds: float | None,
+    heard: Callable[[Figures], None],
 ) -> Figures:
     """Try everything there is to do, or as much as the time allows."""
     figures, began = Figures(), time.monotonic()

@@ -156,6 +156,7 @@ def problem_of(parser: Parser, take: Take, content: bytes, outcome: Outcome | No
 
 def _small(parser: Parser, take: Take, finding: Finding) -> Finding:
     """The same finding with as little input as still shows it."""
+
     def shows(content: bytes) -> bool:
         again = problem_of(parser, take, content)
         return again is not None and again.signature == finding.signature
