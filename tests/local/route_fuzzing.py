@@ -32,7 +32,7 @@ CHECKS = [
     checks.response_schema_conformance,
     checks.negative_data_rejection,
 ]
-ECHO = "flow: echo\ninputs: {a: {type: string, default: none}}\nsteps:\n  note: {uses: set, with: {value: \"${ inputs.a }\"}}\n"
+ECHO = 'flow: echo\ninputs: {a: {type: string, default: none}}\nsteps:\n  note: {uses: set, with: {value: "${ inputs.a }"}}\n'
 WAITING = "flow: waiting\nsteps:\n  ask: {uses: approval, with: {ask: Ship it?, expires: 2d}}\n"
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
@@ -133,7 +133,12 @@ def embedded(folder: Path) -> Iterator[tuple[DevServer, dict[str, list[str]]]]:
     """`penstock dev` with flows and executions in it, and the names of what there is."""
     flows = folder / "flows"
     flows.mkdir()
-    for name, text in (("echo", ECHO), ("waiting", WAITING), ("shop", SIGNED + STEPS), ("open", OPEN.replace("shop", "open") + STEPS)):
+    for name, text in (
+        ("echo", ECHO),
+        ("waiting", WAITING),
+        ("shop", SIGNED + STEPS),
+        ("open", OPEN.replace("shop", "open") + STEPS),
+    ):
         (flows / f"{name}.yaml").write_text(text)
     with dev_server(flows, folder / "data" / "store.db", variables={"PENSTOCK_CREDENTIAL_HOOK": CREDENTIAL}) as dev:
         started = [dev.ask("POST", f"/flows/{name}/run", json={"inputs": {}}).json() for name in ("echo", "waiting")]
@@ -163,7 +168,9 @@ def of_memory() -> list[Place]:
     """The same API over memory, where there are keys of every role."""
     house = House()
     house.publish(SIGNED + STEPS)
-    schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", AsgiApp(house.api, house.clock), config=SchemathesisConfig())
+    schema = schemathesis.openapi.from_asgi(
+        "/api/v1/openapi.json", AsgiApp(house.api, house.clock), config=SchemathesisConfig()
+    )
     known = {"flow": ["shop"], "trigger": ["placed"], "type": ["csv.parse"], "tenant": ["main"]}
     return [Place(schema, role, KEYS[role], known) for role in ("viewer", "operator", "editor")]
 

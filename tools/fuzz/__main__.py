@@ -101,8 +101,7 @@ def _row(finding: Finding) -> dict[str, str]:
 
 def _table(said: dict[str, Any]) -> str:
     lines = [
-        f"{said['inputs']:,} inputs over {len(said['parsers'])} parsers in {said['seconds']:.0f} s (seed {said['seed']}): "
-        f"{len(said['findings'])} findings",
+        f"{said['inputs']:,} inputs, {len(said['parsers'])} parsers, {said['seconds']:.0f} s, seed {said['seed']}",
         f"{'':<28} {'inputs':>11} {'values':>10} {'refused':>10} {'us each':>8} {'slowest ms':>10} {'peak MB':>8}",
     ]
     lines += [
@@ -111,10 +110,12 @@ def _table(said: dict[str, Any]) -> str:
         for name, row in said["parsers"].items()
     ]
     lines.append(
-        f"the largest process held {said['largest_process_mb']} MB; it grew by {said['grown_mb']} MB after its first tenth"
+        f"the largest process held {said['largest_process_mb']} MB, and grew by {said['grown_mb']} MB after its start; "
+        f"{len(said['findings'])} findings"
     )
     lines += [
-        f"\n{row['parser']}: {row['what']}\n  at {row['place'] or 'no line of ours'}: {base64.b64decode(row['base64'])[:300]!r}"
+        f"\n{row['parser']}: {row['what']}\n  at {row['place'] or 'no line of ours'}: "
+        f"{base64.b64decode(row['base64'])[:300]!r}"
         for row in said["findings"]
     ]
     return "\n".join(lines)

@@ -22,7 +22,9 @@ _ODD_BYTES: Final = (
         b"\x7f",
         b" ",
     ),
-    *(each.encode() for each in ("é", "ß", "İ", "ſ", "١", "\u00ad", "\u2028", "\u3000", "😀", "．", "\ufffe", "０")),
+    # a long s, an Arabic one, a soft hyphen, odd blanks, a full-width dot and nought
+    *(each.encode() for each in ("é", "ß", "İ", "\u017f", "\u0661", "\u00ad", "\u2028", "\u3000", "😀", "\ufffe")),
+    *(each.encode() for each in ("\uff0e", "\uff10")),
 )
 _NUMBERS: Final = (
     *(b"0", b"-1", b"1e309", b"-0", b"1e-400", b"9007199254740993", b"99999999999999999999", b"0x10", b"00", b"NaN"),
@@ -60,7 +62,7 @@ class Mutator:
     """One seed's endless row of inputs for one parser; the same seed gives the same row."""
 
     def __init__(self, parser: Parser, seeds: Sequence[bytes], seed: str) -> None:
-        self._dice = random.Random(seed)
+        self._dice = random.Random(seed)  # noqa: S311 - not for secrets
         self._seeds = tuple(seeds) or (b"",)
         self._most = parser.most_bytes
         self._words = (*_ODD_BYTES, *_NUMBERS, *_BRACKETS, *_QUOTES, *parser.words, *parser.words)
@@ -139,7 +141,7 @@ class Mutator:
         del raw[self._below(len(raw) + 1) :]
 
     def _large(self) -> bytes:
-        """One word, or a part of an example, again and again: what is quadratic shows, and so does what is recursive."""
+        """One word, or a part of an example, again and again: so shows what is quadratic, and what is recursive."""
         seed = self._one_of(self._seeds)
         start = self._below(len(seed) + 1)
         piece = seed[start : start + 1 + self._below(60)] if self._dice.random() < 0.4 else self._one_of(self._words)

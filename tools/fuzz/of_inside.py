@@ -11,9 +11,9 @@ from tools.fuzz.parser import Parser, Take, object_of, text_of, value_of
 
 _ID: Final = "01h" + "0" * 23
 _BIRTH: Final = {
-    **{"flow": "shop", "version": "v" * 64, "trigger": "placed", "started": 1, "input_pack": "", "input_hash": ""},
-    **{"deadline": 0, "parent": "", "retry_of": "", "keyed": True, "depth": 0, "lanes": ["a"]},
-}
+    "flow": "shop", "version": "v" * 64, "trigger": "placed", "started": 1, "input_pack": "", "input_hash": "",
+    "deadline": 0, "parent": "", "retry_of": "", "keyed": True, "depth": 0, "lanes": ["a"],
+}  # fmt: skip
 _PLACE: Final = {"v": 1, "tenant": "main", "execution": _ID}
 MESSAGES: Final = (
     {**_PLACE, "kind": "start", "birth": _BIRTH, "born": 1795158000000, "input": '{"inputs":{}}'},
@@ -205,8 +205,9 @@ def _frame() -> Take:
 
 def parsers() -> tuple[Parser, ...]:
     """The rows."""
-    record = {"v": 1, "st": "R", "ep": 0, "rev": 1, "vh": "v" * 64, "tr": "placed", "lp": f"main#L#shop#2026-11-20#{_ID}",
-              "ls": f"0001795158000#{_ID}", "b": '["","",0,"","",0]', "f0": "m|0|1", "gs": "x", "en": 5, "rs": "{}"}  # fmt: skip
+    record = {"v": 1, "st": "R", "ep": 0, "rev": 1, "vh": "v" * 64, "tr": "placed", "lp": "main#shop#2026-11-20",
+              "ls": f"0001795158000#{_ID}", "b": '["","",0,"","",0]', "f0": "m|0|1", "gs": 5, "en": 5,
+              "rs": '["F","a","http_500","m"]'}  # fmt: skip
     entries = (
         {"v": 1, "i": {"a": 1}, "a": [1, 5]},
         {"b": [1], "a": [[1, 2, 3, "", ""], [2, 3, 4, "timeout", "m"]], "e": {"code": "x"}},

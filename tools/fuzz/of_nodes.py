@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Generator, Iterable
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from chalicelib.errors import PenstockError
 from tools.fuzz import corpus
@@ -77,12 +77,12 @@ def _examples(services: Iterable[str] = ()) -> Callable[[], list[bytes]]:
     wanted = frozenset(services)
 
     def found() -> list[bytes]:
-        entries: Any = import_module("chalicelib.catalogue").entries()
-        examples = [
+        entries: dict[str, dict[str, Any]] = import_module("chalicelib.catalogue").entries()
+        examples: list[dict[str, Any]] = [
             {"uses": name, "with": one.get("given", {})}
             for name, entry in entries.items()
             if not wanted or name.partition(".")[0] in wanted
-            for one in (entry.get("example") or {}, *(entry.get("more_examples") or ()))
+            for one in _all(entry)
         ]
         return corpus.as_json(*examples)
 
@@ -93,9 +93,9 @@ def _outcome(node: Any, given: dict[str, Any]) -> object:
     """What a pure node gives: a value that is JSON, or a failure with a code; a refusal is a ParameterError."""
     values: Any = import_module("chalicelib.kit.values")
     moment: Any = import_module("tests.talk").MOMENT
-    answer = import_module("chalicelib.catalogue").construct(node, "a.b", given).run()
+    answer: Any = import_module("chalicelib.catalogue").construct(node, "a.b", given).run()
     if isinstance(answer, Generator):
-        talk: Any = answer
+        talk = cast("Generator[Any, Any, Any]", answer)
         try:
             ask = next(talk)
             while True:
@@ -109,6 +109,13 @@ def _outcome(node: Any, given: dict[str, Any]) -> object:
     elif not answer.failure.code:
         raise AssertionError("a failure without a code")
     return answer
+
+
+def _all(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """A node's examples; one that has none is tried with no parameters."""
+    first: dict[str, Any] = entry.get("example") or {}
+    more: list[dict[str, Any]] = entry.get("more_examples") or []
+    return [first, *more]
 
 
 def _text_node(node_type: str, field: str = "text", **options: Any) -> Callable[[], Take]:

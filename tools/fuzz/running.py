@@ -114,8 +114,9 @@ def _listen(crew: "list[_Worker]", figures: Figures) -> None:
             if isinstance(outcome, Outcome):
                 figures.add(outcome, each.number)
                 continue
-        if each.pipe in ready or each.is_stuck():
-            figures.add(each.replaced(), each.number)
+            figures.add(each.replaced(is_gone=True), each.number)
+        elif each.is_stuck():
+            figures.add(each.replaced(is_gone=False), each.number)
 
 
 class _Worker:
@@ -154,20 +155,21 @@ class _Worker:
             self._seen, self._since = count, time.monotonic()
         return time.monotonic() - self._since > HANG_SECONDS
 
-    def replaced(self) -> Outcome:
+    def replaced(self, *, is_gone: bool) -> Outcome:
         """End it, name the input it had, and let another go on behind that."""
-        is_alive = self._process.is_alive()
-        self._process.kill()
+        if not is_gone:
+            self._process.kill()
         self._process.join()
         count, content = self._begun()
         batch = self._batch
         assert batch is not None  # noqa: S101 - only who is busy is replaced
-        what = f"took longer than {HANG_SECONDS:.0f} s" if is_alive else f"the process died ({self._process.exitcode})"
+        hung = f"took longer than {HANG_SECONDS:.0f} s"
+        what = f"the process died ({self._process.exitcode})" if is_gone else hung
         done = batch.after + count - self._first
-        outcome = Outcome(batch.parser, tried=1, findings=[Finding(batch.parser, what, "", content)])
+        outcome = Outcome(batch.parser, tried=count - self._first, findings=[Finding(batch.parser, what, "", content)])
         self._start()
         self._batch = None
-        if done < batch.count:
+        if done < batch.size:
             self.give(batch._replace(after=done))
         return outcome
 
