@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 PATIENCE_SECONDS = 20.0
-_GET = b"GET /api/v1/health HTTP/1.1\r\nHost: a\r\n"
-_POST = b"POST /hooks/echo/placed HTTP/1.1\r\nHost: a\r\n"
+_GET = b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n"
+_POST = b"POST /hooks/echo/placed HTTP/1.1\r\nHost: localhost\r\n"
 _CHUNKED = _POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 GOOD: tuple[bytes, ...] = (
@@ -16,9 +16,9 @@ GOOD: tuple[bytes, ...] = (
     _POST + b"Content-Length: 2\r\n\r\n{}",
     _CHUNKED + b"2\r\n{}\r\n0\r\n\r\n",
     _GET + b"\r\n" + _GET + b"\r\n" + _GET + b"Connection: close\r\n\r\n",
-    b"GET /api/v1/flows?limit=5 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n",
-    b"PUT /api/v1/flows/a HTTP/1.1\r\nHost: a\r\nContent-Type: application/yaml\r\nContent-Length: 7\r\n\r\nflow: a",
-    b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /api/v1/flows?limit=5 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n\r\n",
+    b"PUT /api/v1/flows/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/yaml\r\nContent-Length: 7\r\n\r\nflow: a",
+    b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
 )
 """What a well-behaved client sends."""
 
@@ -30,30 +30,30 @@ BAD: dict[str, bytes] = {
     "HTTP/2's preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
     "HTTP/0.9": b"GET /\r\n",
     "a version there is not": b"GET / HTTP/9.9\r\n\r\n",
-    "no version": b"GET / \r\nHost: a\r\n\r\n",
+    "no version": b"GET / \r\nHost: localhost\r\n\r\n",
     "no host": b"GET /api/v1/health HTTP/1.1\r\n\r\n",
     "two hosts": _GET + b"Host: b\r\n\r\n",
-    "no method": b" / HTTP/1.1\r\nHost: a\r\n\r\n",
-    "a method of its own": b"BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n",
+    "no method": b" / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a method of its own": b"BREW /pot HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "a method without end": b"A" * 100_000 + b" / HTTP/1.1\r\n\r\n",
-    "a target without end": b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
-    "a null byte in the path": b"GET /a\x00b HTTP/1.1\r\nHost: a\r\n\r\n",
-    "no UTF-8 in the path": b"GET /\xff\xfe/\xc3\x28 HTTP/1.1\r\nHost: a\r\n\r\n",
-    "escapes of no UTF-8": b"GET /api/v1/flows/%ff%fe%c3%28 HTTP/1.1\r\nHost: a\r\n\r\n",
-    "escapes that are none": b"GET /api/v1/flows/%zz%2 HTTP/1.1\r\nHost: a\r\n\r\n",
-    "a null byte that is escaped": b"GET /api/v1/nodes/%00 HTTP/1.1\r\nHost: a\r\n\r\n",
-    "dots": b"GET /api/v1/../../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n",
-    "a whole URL": b"GET http://evil.example/api/v1/health HTTP/1.1\r\nHost: a\r\n\r\n",
-    "a fragment": b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a target without end": b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a null byte in the path": b"GET /a\x00b HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "no UTF-8 in the path": b"GET /\xff\xfe/\xc3\x28 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "escapes of no UTF-8": b"GET /api/v1/flows/%ff%fe%c3%28 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "escapes that are none": b"GET /api/v1/flows/%zz%2 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a null byte that is escaped": b"GET /api/v1/nodes/%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "dots": b"GET /api/v1/../../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a whole URL": b"GET http://evil.example/api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a fragment": b"GET /a#b HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "CONNECT": b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n",
-    "a query of no UTF-8": b"GET /api/v1/flows?limit=%ff&\xff=\x01 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a query of no UTF-8": b"GET /api/v1/flows?limit=%ff&\xff=\x01 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "a header without a colon": _GET + b"nonsense\r\n\r\n",
     "a header without a name": _GET + b": x\r\n\r\n",
     "a folded header": _GET + b"X: a\r\n b\r\n\r\n",
     "a blank before the colon": _GET + b"X : a\r\n\r\n",
     "a null byte in a header": _GET + b"X: a\x00b\r\n\r\n",
     "no ASCII in a header": _GET + b"X: \xff\xfe\xe2\x80\xae\r\n\xc3\xa9: y\r\n\r\n",
-    "line ends that are none": b"GET /api/v1/health HTTP/1.1\nHost: a\n\n",
+    "line ends that are none": b"GET /api/v1/health HTTP/1.1\nHost: localhost\n\n",
     "a lone carriage return": _GET + b"X: a\rY: b\r\n\r\n",
     "a header without end": _GET + b"X: " + b"a" * 1_000_000 + b"\r\n\r\n",
     "headers without end": _GET + b"".join(b"X-%d: a\r\n" % n for n in range(20_000)) + b"\r\n",

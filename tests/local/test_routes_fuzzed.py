@@ -7,7 +7,7 @@ import pytest
 from chalicelib.api.routes import TABLE
 from tests.local.route_fuzzing import Told, everywhere
 
-EXAMPLES = 12
+EXAMPLES = 9
 
 
 @pytest.mark.slow

@@ -113,6 +113,8 @@ def _table(said: dict[str, Any]) -> str:
         f"the largest process held {said['largest_process_mb']} MB, and grew by {said['grown_mb']} MB after its start; "
         f"{len(said['findings'])} findings"
     )
+    if said["grown_mb"] * 1024 > GROWTH_KIB:
+        lines.append(f"That is more than the {GROWTH_KIB // 1024} MB it may grow by: something keeps what it is given.")
     lines += [
         f"\n{row['parser']}: {row['what']}\n  at {row['place'] or 'no line of ours'}: "
         f"{base64.b64decode(row['base64'])[:300]!r}"
