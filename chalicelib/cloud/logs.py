@@ -29,7 +29,7 @@ def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
 def _texts(value: str) -> set[str]:
     try:
         fields = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return set()
     if not isinstance(fields, dict):
         return set()

@@ -83,7 +83,7 @@ class Mutator:
             return self._changed(self._one_of(self._seeds))
         if roll < 0.96:
             return self._dice.randbytes(int(self._dice.expovariate(0.02)))[: self._most]
-        if roll < 0.999:
+        if roll < 0.993:
             return b"".join(self._one_of(self._words) for _ in range(1 + self._below(12)))[: self._most]
         return self._large()
 
@@ -144,7 +144,10 @@ class Mutator:
         """One word, or a part of an example, again and again: so shows what is quadratic, and what is recursive."""
         seed = self._one_of(self._seeds)
         start = self._below(len(seed) + 1)
-        piece = seed[start : start + 1 + self._below(60)] if self._dice.random() < 0.4 else self._one_of(self._words)
+        roll = self._dice.random()
+        piece = self._one_of(_BRACKETS if roll < 0.5 else self._words)
+        if roll > 0.75:
+            piece = seed[start : start + 1 + self._below(60)]
         head = seed[: self._below(len(seed) + 1)] if self._dice.random() < 0.5 else b""
         tail = seed[self._below(len(seed) + 1) :] if self._dice.random() < 0.5 else b""
         many = 10 ** (1 + self._dice.random() * 4)

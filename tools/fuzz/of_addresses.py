@@ -95,6 +95,23 @@ def _answer_json() -> Take:
     return import_module("chalicelib.kit.answers").read_json
 
 
+def _refusal() -> Take:
+    """What a service of AWS answers where it refuses, in JSON and in XML."""
+    answers: Any = import_module("chalicelib.adapters.aws.answers")
+    answer: Any = import_module("chalicelib.ports").HttpAnswer
+
+    def take(content: bytes) -> object:
+        given = answer(400, (("x-amzn-errortype", text_of(content[:80])),), content)
+        return answers.read_json_refusal(given), answers.read_xml_refusal(given)
+
+    return take
+
+
+def _header() -> Take:
+    read: Any = import_module("chalicelib.adapters.http_wire").read_header
+    return lambda content: read(*content.partition(b":")[::2])
+
+
 def parsers() -> tuple[Parser, ...]:
     """The rows."""
     webs = corpus.addresses("url", "name") + [
@@ -148,5 +165,26 @@ def parsers() -> tuple[Parser, ...]:
             (ValueError, RecursionError),
             2000,
             words=(b"[", b"\\ud800"),
+        ),
+        Parser(
+            "refusal",
+            "adapters.aws.answers.read_json_refusal, read_xml_refusal",
+            lambda: [
+                *corpus.as_json({"__type": "com.amazonaws.dynamodb.v20120810#Conditional", "message": "m", "Item": {}}),
+                b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code><Message>a &amp; b</Message></Error>",
+            ],
+            _refusal,
+            (),
+            400,
+            words=(b"<Code>", b"</Code>", b"&#x;", b"[", b'{"a":', b"#"),
+        ),
+        Parser(
+            "header",
+            "adapters.http_wire.read_header",
+            lambda: [b"Content-Type: text/plain"],
+            _header,
+            (),
+            500,
+            words=_WEB,
         ),
     )

@@ -5,7 +5,7 @@ import json
 from importlib import import_module
 from typing import Any, Final
 
-from chalicelib.errors import LinkWrongError, SettingError, StoreError, UsageError
+from chalicelib.errors import LinkWrongError, StoreError, UsageError
 from tools.fuzz import corpus
 from tools.fuzz.parser import Parser, Take, object_of, text_of, value_of
 
@@ -56,11 +56,15 @@ def _message() -> Take:
 
 
 def _batch() -> Take:
-    """A body of the queue, whatever it is, is a delivery."""
+    """A body of the queue, whatever it is, is a delivery: in a function, and in both queues."""
     read: Any = import_module("chalicelib.cloud.messages").read_batch
+    message_in: Any = import_module("chalicelib.adapters.aws.queue").message_in
+    letter: Any = import_module("chalicelib.adapters.sqlite.queue")._letter  # noqa: SLF001 - what lies in the file
 
     def take(content: bytes) -> object:
         body = content.decode("utf-8", "replace")
+        message_in(body)
+        letter(1, content, 0, 1)
         return read({"Records": [{"receiptHandle": "h", "messageId": "i", "body": body, "attributes": {}}]})
 
     return take
@@ -166,37 +170,6 @@ def _bucket_page() -> Take:
     return read
 
 
-def _credential() -> Take:
-    kind: Any = import_module("chalicelib.adapters.environment").EnvironmentCredentials
-    return lambda content: kind({"PENSTOCK_CREDENTIAL_A": text_of(content)}).read("a")
-
-
-def _stage_vars() -> Take:
-    read: Any = import_module("chalicelib.adapters.environment").stage_vars_from
-    return lambda content: read({"PENSTOCK_VARS": text_of(content)})
-
-
-def _egress_settings() -> Take:
-    """The lists of networks, hosts and addresses that a deployment is started with."""
-    egress: Any = import_module("chalicelib.adapters.egress")
-
-    def take(content: bytes) -> object:
-        text = text_of(content)
-        for settings in ({"PENSTOCK_ONLY_HOSTS": text}, {"PENSTOCK_ALLOW_OWN": text}):
-            try:
-                egress.policy_for_flows(settings, (), allow=())
-            except SettingError:
-                continue
-        return egress.policy_for_flows({}, (), allow=egress.words(text))
-
-    return take
-
-
-def _key_hashes() -> Take:
-    auth: Any = import_module("chalicelib.api.auth")
-    return lambda content: auth.AdminKeys(auth.hashes_from(text_of(content)))
-
-
 def _frame() -> Take:
     """What a helper process that evaluated somebody's expression answers."""
     frames: Any = import_module("chalicelib.adapters.expression_frames")
@@ -218,14 +191,6 @@ def parsers() -> tuple[Parser, ...]:
         {"values": [[1], []], "spent": False},
         {"error": {"kind": "expression", "detail": "d", "where": "w"}, "spent": True},
     )
-    hosts = corpus.as_bytes(
-        "api.example.com,*.example.org",
-        "example.com:8443 [2001:db8::1]:8443",
-        "10.0.0.0/8",
-        "1",
-        "::/0",
-        "bücher.example",
-    )
     return (
         Parser(
             "message",
@@ -238,7 +203,7 @@ def parsers() -> tuple[Parser, ...]:
         ),
         Parser(
             "queue_body",
-            "cloud.messages.read_batch",
+            "cloud.messages.read_batch, adapters.aws.queue.message_in, adapters.sqlite.queue",
             lambda: corpus.as_json(*MESSAGES),
             _batch,
             (),
@@ -320,41 +285,6 @@ def parsers() -> tuple[Parser, ...]:
             (StoreError,),
             150,
             words=(b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"<Key>", b"</Key>", b"<Size>"),
-        ),
-        Parser(
-            "credential",
-            "adapters.environment.EnvironmentCredentials",
-            lambda: corpus.as_json({"token": "t"}, {"username": "a", "password": "b"}),
-            _credential,
-            share=600,
-        ),
-        Parser(
-            "stage_vars",
-            "adapters.environment.stage_vars_from",
-            lambda: corpus.as_json({"bucket": "b", "n": [1]}),
-            _stage_vars,
-            (SettingError,),
-            600,
-        ),
-        Parser(
-            "egress_settings",
-            "adapters.egress.policy_for_flows",
-            lambda: hosts,
-            _egress_settings,
-            (SettingError,),
-            300,
-            words=(b"*.", b",", b":", b"[", b"/8", b"1", b"true"),
-            most_bytes=5_000,
-        ),
-        Parser(
-            "key_hashes",
-            "api.auth.hashes_from, AdminKeys",
-            lambda: corpus.as_bytes("a" * 64, f"{'0' * 64},{'1' * 64}"),
-            _key_hashes,
-            (SettingError,),
-            1500,
-            words=(b",", b"a" * 64),
-            most_bytes=5_000,
         ),
         Parser(
             "expression_frame",

@@ -199,6 +199,12 @@ def answered(coroutine: Any) -> object:
     raise AssertionError("it waited for something")
 
 
+def _decision() -> Take:
+    """What somebody answers an approval, by a form or as JSON."""
+    read: Any = import_module("chalicelib.api.approval_form").read_answer
+    return lambda content: [read(object_of(content), people) for people in ((), ("ann", "bob@example.com"))]
+
+
 def json_texts() -> list[bytes]:
     """Some JSON."""
     return corpus.as_bytes('{"a": [1, 2.5, "x", null, true, {"b": "\\u00e9"}]}', "[]", '"\\ud83d\\ude00"', "-1.5e3")
@@ -303,5 +309,16 @@ def parsers() -> tuple[Parser, ...]:
             400,
             words=(b"\n\n", b"?", b"/", b"%2F", b"HEAD ", b"POST ", b"%"),
             seconds=3.0,
+        ),
+        Parser(
+            "decision",
+            "api.approval_form.read_answer",
+            lambda: corpus.as_json(
+                {"decision": "approved", "by": "ann", "comment": "a\r\nb"}, {"decision": ["rejected"]}
+            ),
+            _decision,
+            (),
+            400,
+            "json",
         ),
     )

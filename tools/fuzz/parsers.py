@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chalicelib.errors import PenstockError
-from tools.fuzz import of_addresses, of_deliveries, of_flows, of_inside, of_nodes, of_requests, of_times
+from tools.fuzz import of_addresses, of_deliveries, of_flows, of_inside, of_nodes, of_requests, of_settings, of_times
 from tools.fuzz.corpus import ROOT, as_bytes
 from tools.fuzz.parser import Parser, Take, text_of
 
@@ -24,7 +24,7 @@ _TRUSTED: Final = frozenset(("adapters.expression_frames.from_question",))
 @cache
 def parsers() -> tuple[Parser, ...]:
     """Those with a row of their own, and then those found by their names that no row reaches."""
-    tables = (of_flows, of_times, of_deliveries, of_requests, of_addresses, of_nodes, of_inside)
+    tables = (of_flows, of_times, of_deliveries, of_requests, of_addresses, of_nodes, of_inside, of_settings)
     written = [row for table in tables for row in table.parsers()]
     reached = " ".join(each.calls for each in written)
     names = {each.name for each in written}

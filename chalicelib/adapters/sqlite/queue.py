@@ -139,6 +139,6 @@ def _letter(number: int, body: str | bytes, visible_at: int, count: int) -> Lett
     message: Message | None
     try:
         message, text = from_json(json.loads(text)), ""
-    except ValueError:
+    except (ValueError, RecursionError):
         message = None
     return Letter(number, message, text, visible_at, count, is_old=True)
