@@ -250,3 +250,31 @@ def test_what_hangs_dies_eats_memory_or_is_slow_is_found(fault, tmp_path):
     assert any(what.startswith(said[fault]) for what, _ in findings), findings
     assert all(content.endswith("9") for _, content in findings)
     assert tried >= 50
+
+
+def test_the_command_says_what_it_tried_and_that_nothing_was_found():
+    command = [
+        sys.executable,
+        "-m",
+        "tools.fuzz",
+        "--inputs",
+        "400",
+        "--parser",
+        "duration",
+        "--parser",
+        "cron",
+        "--json",
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["findings"] == []
+    assert said["inputs"] == sum(row["inputs"] for row in said["parsers"].values()) == pytest.approx(400, abs=2)
+    assert set(said["parsers"]) == {"duration", "cron"}
+
+
+def test_a_parser_there_is_not_is_said():
+    command = [sys.executable, "-m", "tools.fuzz", "--parser", "nonsense"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert "nonsense" in done.stderr
