@@ -52,13 +52,16 @@ class Figures:
 
 
 def batches(parsers: Sequence[Parser], seed: int, inputs: int | None) -> Iterator[Batch]:
-    """Rounds over all parsers, each with its share, until there are so many inputs; without a number for ever."""
+    """Rounds over all parsers, each with its share, until there are so many inputs.
+
+    Without a number for ever, in shorter rounds, so that a short run reaches every parser.
+    """
     whole = sum(each.share for each in parsers)
     left = {each.name: max(1, inputs * each.share // whole) for each in parsers} if inputs else {}
     number = 0
     while not inputs or any(left.values()):
         for each in parsers:
-            count = min(each.share, left[each.name]) if inputs else each.share
+            count = min(each.share, left[each.name]) if inputs else each.share // 4 or 1
             if count:
                 yield Batch(each.name, f"{seed}:{each.name}:{number}", count)
                 if inputs:
