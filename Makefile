@@ -10,10 +10,12 @@ WORKERS ?= 2
 SEEDS ?= 20000
 FROM ?= 0
 MINUTES ?= 10
+SECONDS ?= 60
+EXAMPLES ?= 50
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lock sbom audit catalogue format bench simulate crashes kill soak aws-local clean
+.PHONY: help install run test check lock sbom audit catalogue format bench simulate crashes kill soak fuzz fuzz-routes aws-local clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -72,6 +74,12 @@ kill: install ## kill the embedded server 50 times under load, and count what be
 
 soak: install ## load the embedded server for MINUTES (10) and watch its memory
 	@$(BIN)/python -m tools.soak --minutes $(MINUTES)
+
+fuzz: install ## throw malformed input at every parser for SECONDS (60), or INPUTS=300000 of it
+	@$(BIN)/python -m tools.fuzz $(if $(INPUTS),--inputs $(INPUTS),--seconds $(SECONDS)) --seed $(FROM) $(if $(JSON),--json > $(JSON))
+
+fuzz-routes: install ## send EXAMPLES (50) valid and as many broken requests to every route, and check every answer
+	@$(BIN)/python -m tools.fuzz_routes --examples $(EXAMPLES) --seed $(FROM)
 
 aws-local: install ## deploy to a local AWS on loopback, run flows there, remove everything
 	@$(BIN)/python -m tools.aws_local_story

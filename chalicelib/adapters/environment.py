@@ -40,7 +40,7 @@ class EnvironmentCredentials:
             )
         try:
             fields = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             # Not chained: the parser's message quotes the text, and the text is a secret.
             raise CredentialUnfitError(f"{variable} is not JSON. Write an object of texts.") from None
         if not isinstance(fields, dict) or not all(
@@ -63,7 +63,7 @@ def stage_vars_from(environment: Mapping[str, str]) -> Mapping[str, Json]:
         return {}
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingError(
             f'PENSTOCK_VARS is not JSON: {error}. Write an object, such as {{"bucket": "b"}}.'
         ) from error

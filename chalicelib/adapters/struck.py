@@ -62,7 +62,7 @@ def _longest_first(found: set[str]) -> tuple[str, ...]:
 def _texts(value: str) -> set[str]:
     try:
         fields = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return set()
     if not isinstance(fields, dict):
         return set()

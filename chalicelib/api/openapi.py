@@ -11,6 +11,13 @@ _PROBLEM: Final[dict[str, Json]] = {
     "description": "An error, as problem+json (RFC 9457).",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
+_PAGE_OR_PROBLEM: Final[dict[str, Json]] = {
+    "description": "An error: problem+json, or a page for whoever asks for one.",
+    "content": {
+        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+        "text/html": {"schema": {"type": "string"}},
+    },
+}
 _ANY_CONTENT: Final[dict[str, Json]] = {"*/*": {"schema": {}}}
 _API: Final = "/api/v1/"
 _FLOW_FILE: Final[dict[str, Json]] = {
@@ -74,7 +81,10 @@ def _operation(route: Route, method: str) -> dict[str, Json]:
         "summary": route.summary,
         "tags": [_tag(route)],
         "parameters": [*_in_path(route), *_in_query(route), *([_IDEMPOTENCY_KEY] if route.takes == "Start" else [])],
-        "responses": {**{str(status): _answer(schema, route) for status, schema in route.gives}, "default": _PROBLEM},
+        "responses": {
+            **{str(status): _answer(schema, route) for status, schema in route.gives},
+            "default": _PAGE_OR_PROBLEM if route.is_page else _PROBLEM,
+        },
     }
     if route.role is None:
         operation["security"] = []

@@ -63,5 +63,5 @@ def read_tick(event: Mapping[str, Any]) -> Tick:
 def _message(body: str) -> Message | None:
     try:
         return from_json(json.loads(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

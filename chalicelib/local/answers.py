@@ -18,7 +18,7 @@ def error_from(status: int, body: bytes) -> PenstockError:
     """The error behind a problem+json answer; a ServiceError where the answer is none of the API's."""
     try:
         data: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     said = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
     if not isinstance(said.get("code"), str):

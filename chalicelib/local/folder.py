@@ -94,7 +94,7 @@ def _name_in(path: Path) -> str:
     if path.suffix.lower() == ".json":
         try:
             data: Any = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return ""
         return str(cast("dict[str, Any]", data).get("flow", "")) if isinstance(data, dict) else ""
     for line in text.splitlines():

@@ -152,7 +152,7 @@ def _example(published: Published, now: Situation) -> str | None:
         return None
     try:
         given = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     file = f"$(cat {shlex.quote(str(path))})"
     if isinstance(given, dict) and given.keys() <= plan.inputs.keys():

@@ -43,6 +43,8 @@ def test_a_page_is_described_as_html_and_its_form_as_one():
         {"application/json", "application/x-www-form-urlencoded"},
         True,
     )
+    failed = document()["paths"]["/approvals/{link}"]["get"]["responses"]["default"]
+    assert set(failed["content"]) == {"application/problem+json", "text/html"}
     looked = document()["paths"]["/callbacks/{link}"]["get"]["responses"]
     assert set(looked) == {"405", "default"}
     assert set(looked["405"]["content"]) == {"application/problem+json", "text/html"}

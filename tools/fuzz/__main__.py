@@ -29,7 +29,9 @@ def main() -> int:
         return 2
     inputs = given.inputs if given.inputs or given.seconds else 100_000
     todo = batches(chosen, given.seed, inputs)
-    figures = run(chosen, todo, workers=given.workers, seconds=given.seconds, heard=_Progress(inputs, given.seconds).hear)
+    figures = run(
+        chosen, todo, workers=given.workers, seconds=given.seconds, heard=_Progress(inputs, given.seconds).hear
+    )
     said = _said(figures, given.seed)
     print(json.dumps(said, indent=2) if given.json else _table(said))
     if given.keep and figures.findings:
@@ -99,8 +101,7 @@ def _row(finding: Finding) -> dict[str, str]:
 
 def _table(said: dict[str, Any]) -> str:
     lines = [
-        f"{said['inputs']:,} inputs over {len(said['parsers'])} parsers in {said['seconds']:.0f} s (seed {said['seed']}): "
-        f"{len(said['findings'])} findings",
+        f"{said['inputs']:,} inputs, {len(said['parsers'])} parsers, {said['seconds']:.0f} s, seed {said['seed']}",
         f"{'':<28} {'inputs':>11} {'values':>10} {'refused':>10} {'us each':>8} {'slowest ms':>10} {'peak MB':>8}",
     ]
     lines += [
@@ -108,9 +109,15 @@ def _table(said: dict[str, Any]) -> str:
         f"{row['slowest_ms']:>10} {row['peak_mb']:>8}"
         for name, row in said["parsers"].items()
     ]
-    lines.append(f"the largest process held {said['largest_process_mb']} MB; it grew by {said['grown_mb']} MB after its first tenth")
+    lines.append(
+        f"the largest process held {said['largest_process_mb']} MB, and grew by {said['grown_mb']} MB after its start; "
+        f"{len(said['findings'])} findings"
+    )
+    if said["grown_mb"] * 1024 > GROWTH_KIB:
+        lines.append(f"That is more than the {GROWTH_KIB // 1024} MB it may grow by: something keeps what it is given.")
     lines += [
-        f"\n{row['parser']}: {row['what']}\n  at {row['place'] or 'no line of ours'}: {base64.b64decode(row['base64'])[:300]!r}"
+        f"\n{row['parser']}: {row['what']}\n  at {row['place'] or 'no line of ours'}: "
+        f"{base64.b64decode(row['base64'])[:300]!r}"
         for row in said["findings"]
     ]
     return "\n".join(lines)

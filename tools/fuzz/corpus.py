@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -25,7 +25,9 @@ def as_json(*values: Any) -> list[bytes]:
 def flow_texts() -> tuple[bytes, ...]:
     """Every flow file, and the mistakes that tests try."""
     places = ("flows", "tests/flow/files", "tests/patterns/flows")
-    found = [path.read_bytes() for place in places for path in sorted((ROOT / place).glob("*.yaml")) if not _is_test(path)]
+    found = [
+        path.read_bytes() for place in places for path in sorted((ROOT / place).glob("*.yaml")) if not _is_test(path)
+    ]
     return (*found, *(block.encode() for block in blocks("yaml") if "steps:" in block or "triggers:" in block))
 
 
@@ -72,10 +74,9 @@ def strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for each in value.values():
-            yield from strings(each)
+        yield from strings(list(cast("dict[str, Any]", value).values()))
     elif isinstance(value, list):
-        for each in value:
+        for each in cast("list[Any]", value):
             yield from strings(each)
 
 

@@ -9,8 +9,22 @@ from chalicelib.flow.values import Json
 from tools.fuzz.parser import Parser
 
 _ODD_BYTES: Final = (
-    *(b"\x00", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xe2\x80\xae", b"\xef\xbb\xbf", b"\r\n", b"\n", b"\t", b"\x7f", b" "),
-    *(each.encode() for each in ("é", "ß", "İ", "ſ", "١", "\u00ad", "\u2028", "\u3000", "😀", "．", "\ufffe", "０")),
+    *(
+        b"\x00",
+        b"\xff",
+        b"\xc3",
+        b"\xed\xa0\x80",
+        b"\xe2\x80\xae",
+        b"\xef\xbb\xbf",
+        b"\r\n",
+        b"\n",
+        b"\t",
+        b"\x7f",
+        b" ",
+    ),
+    # a long s, an Arabic one, a soft hyphen, odd blanks, a full-width dot and nought
+    *(each.encode() for each in ("é", "ß", "İ", "\u017f", "\u0661", "\u00ad", "\u2028", "\u3000", "😀", "\ufffe")),
+    *(each.encode() for each in ("\uff0e", "\uff10")),
 )
 _NUMBERS: Final = (
     *(b"0", b"-1", b"1e309", b"-0", b"1e-400", b"9007199254740993", b"99999999999999999999", b"0x10", b"00", b"NaN"),
@@ -20,7 +34,24 @@ _BRACKETS: Final = (b"[", b"{", b"(", b'{"a":', b"[[", b"${", b"- ", b"<a>", b"(
 _QUOTES: Final = (b'"', b"'", b"`", b"\\", b"\\u", b"\\ud800", b"%", b"%00", b"%ff", b"&", b"&amp;", b";", b",", b":")
 _SCALARS: Final[tuple[Json, ...]] = (
     *(None, True, False, 0, -1, 1, 2**31, 2**53 + 1, 2**63, 10**400, 0.5, -0.0, 1e308, 5e-324),
-    *("", " ", "a", "0", "-1", "true", "null", "\ud800", "\x00", "é", "😀", "a" * 300, "${ x }", "${", "$${", "2026-11-20"),
+    *(
+        "",
+        " ",
+        "a",
+        "0",
+        "-1",
+        "true",
+        "null",
+        "\ud800",
+        "\x00",
+        "é",
+        "😀",
+        "a" * 300,
+        "${ x }",
+        "${",
+        "$${",
+        "2026-11-20",
+    ),
     *("1h", "a.b[0]", "../..", "%", "[", "\n", "=1", "__proto__", "NaN", "1e309", "UTC", [], {}, [[]], {"": None}),
 )
 _DEEPEST: Final = 300
@@ -31,7 +62,7 @@ class Mutator:
     """One seed's endless row of inputs for one parser; the same seed gives the same row."""
 
     def __init__(self, parser: Parser, seeds: Sequence[bytes], seed: str) -> None:
-        self._dice = random.Random(seed)
+        self._dice = random.Random(seed)  # noqa: S311 - not for secrets
         self._seeds = tuple(seeds) or (b"",)
         self._most = parser.most_bytes
         self._words = (*_ODD_BYTES, *_NUMBERS, *_BRACKETS, *_QUOTES, *parser.words, *parser.words)
@@ -52,7 +83,7 @@ class Mutator:
             return self._changed(self._one_of(self._seeds))
         if roll < 0.96:
             return self._dice.randbytes(int(self._dice.expovariate(0.02)))[: self._most]
-        if roll < 0.999:
+        if roll < 0.993:
             return b"".join(self._one_of(self._words) for _ in range(1 + self._below(12)))[: self._most]
         return self._large()
 
@@ -110,10 +141,13 @@ class Mutator:
         del raw[self._below(len(raw) + 1) :]
 
     def _large(self) -> bytes:
-        """One word, or a part of an example, again and again: what is quadratic shows, and so does what is recursive."""
+        """One word, or a part of an example, again and again: so shows what is quadratic, and what is recursive."""
         seed = self._one_of(self._seeds)
         start = self._below(len(seed) + 1)
-        piece = seed[start : start + 1 + self._below(60)] if self._dice.random() < 0.4 else self._one_of(self._words)
+        roll = self._dice.random()
+        piece = self._one_of(_BRACKETS if roll < 0.5 else self._words)
+        if roll > 0.75:
+            piece = seed[start : start + 1 + self._below(60)]
         head = seed[: self._below(len(seed) + 1)] if self._dice.random() < 0.5 else b""
         tail = seed[self._below(len(seed) + 1) :] if self._dice.random() < 0.5 else b""
         many = 10 ** (1 + self._dice.random() * 4)

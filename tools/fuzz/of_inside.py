@@ -5,15 +5,15 @@ import json
 from importlib import import_module
 from typing import Any, Final
 
-from chalicelib.errors import LinkWrongError, SettingError, StoreError, UsageError
+from chalicelib.errors import LinkWrongError, StoreError, UsageError
 from tools.fuzz import corpus
 from tools.fuzz.parser import Parser, Take, object_of, text_of, value_of
 
 _ID: Final = "01h" + "0" * 23
 _BIRTH: Final = {
-    **{"flow": "shop", "version": "v" * 64, "trigger": "placed", "started": 1, "input_pack": "", "input_hash": ""},
-    **{"deadline": 0, "parent": "", "retry_of": "", "keyed": True, "depth": 0, "lanes": ["a"]},
-}
+    "flow": "shop", "version": "v" * 64, "trigger": "placed", "started": 1, "input_pack": "", "input_hash": "",
+    "deadline": 0, "parent": "", "retry_of": "", "keyed": True, "depth": 0, "lanes": ["a"],
+}  # fmt: skip
 _PLACE: Final = {"v": 1, "tenant": "main", "execution": _ID}
 MESSAGES: Final = (
     {**_PLACE, "kind": "start", "birth": _BIRTH, "born": 1795158000000, "input": '{"inputs":{}}'},
@@ -23,8 +23,21 @@ MESSAGES: Final = (
     {**_PLACE, "kind": "tick", "flow": "shop", "trigger": "nightly", "at": 1795158000000},
 )
 _FACTS: Final = (
-    *("c|0001795158000|token|1|boot", "r|1795158000|2|http_500|p1", "w|approval|1795158000|1795157000|x|p", "s|1795158000|p2"),
-    *("m|0|1", "l|1795158000|1|0", "n|3", "dkf12oi4k|p1|#3", "w|wait|1|2", "dkf12oi4k|p1|F|error|2", "d|S|done|1|1795158000|p"),
+    *(
+        "c|0001795158000|token|1|boot",
+        "r|1795158000|2|http_500|p1",
+        "w|approval|1795158000|1795157000|x|p",
+        "s|1795158000|p2",
+    ),
+    *(
+        "m|0|1",
+        "l|1795158000|1|0",
+        "n|3",
+        "dkf12oi4k|p1|#3",
+        "w|wait|1|2",
+        "dkf12oi4k|p1|F|error|2",
+        "d|S|done|1|1795158000|p",
+    ),
 )
 _LINK_KEY: Final = b"a key of thirty-two bytes for links"
 
@@ -43,11 +56,15 @@ def _message() -> Take:
 
 
 def _batch() -> Take:
-    """A body of the queue, whatever it is, is a delivery."""
+    """A body of the queue, whatever it is, is a delivery: in a function, and in both queues."""
     read: Any = import_module("chalicelib.cloud.messages").read_batch
+    message_in: Any = import_module("chalicelib.adapters.aws.queue").message_in
+    letter: Any = import_module("chalicelib.adapters.sqlite.queue")._letter  # noqa: SLF001 - what lies in the file
 
     def take(content: bytes) -> object:
         body = content.decode("utf-8", "replace")
+        message_in(body)
+        letter(1, content, 0, 1)
         return read({"Records": [{"receiptHandle": "h", "messageId": "i", "body": body, "attributes": {}}]})
 
     return take
@@ -66,7 +83,13 @@ def _gateway() -> Take:
         text = text_of(content)
         head, _, body = text.partition("\n\n")
         names = {line.partition(":")[0]: [line.partition(":")[2]] for line in head.split("\n")}
-        event = {"httpMethod": text[:5], "path": head[:200], "multiValueHeaders": names, "body": body, "queryStringParameters": None}
+        event = {
+            "httpMethod": text[:5],
+            "path": head[:200],
+            "multiValueHeaders": names,
+            "body": body,
+            "queryStringParameters": None,
+        }
         return gateway.from_gateway(event, 1)
 
     return take
@@ -95,7 +118,9 @@ def _record() -> Take:
     key: Any = import_module("chalicelib.engine.records").RecordKey("main", _ID)
 
     def take(content: bytes) -> object:
-        typed = {name: {"S" if isinstance(value, str) else "N": str(value)} for name, value in object_of(content).items()}
+        typed = {
+            name: {"S" if isinstance(value, str) else "N": str(value)} for name, value in object_of(content).items()
+        }
         return records.image_of(key, typed)
 
     return take
@@ -145,37 +170,6 @@ def _bucket_page() -> Take:
     return read
 
 
-def _credential() -> Take:
-    kind: Any = import_module("chalicelib.adapters.environment").EnvironmentCredentials
-    return lambda content: kind({"PENSTOCK_CREDENTIAL_A": text_of(content)}).read("a")
-
-
-def _stage_vars() -> Take:
-    read: Any = import_module("chalicelib.adapters.environment").stage_vars_from
-    return lambda content: read({"PENSTOCK_VARS": text_of(content)})
-
-
-def _egress_settings() -> Take:
-    """The lists of networks, hosts and addresses that a deployment is started with."""
-    egress: Any = import_module("chalicelib.adapters.egress")
-
-    def take(content: bytes) -> object:
-        text = text_of(content)
-        for settings in ({"PENSTOCK_ONLY_HOSTS": text}, {"PENSTOCK_ALLOW_OWN": text}):
-            try:
-                egress.policy_for_flows(settings, (), allow=())
-            except SettingError:
-                continue
-        return egress.policy_for_flows({}, (), allow=egress.words(text))
-
-    return take
-
-
-def _key_hashes() -> Take:
-    auth: Any = import_module("chalicelib.api.auth")
-    return lambda content: auth.AdminKeys(auth.hashes_from(text_of(content)))
-
-
 def _frame() -> Take:
     """What a helper process that evaluated somebody's expression answers."""
     frames: Any = import_module("chalicelib.adapters.expression_frames")
@@ -184,39 +178,121 @@ def _frame() -> Take:
 
 def parsers() -> tuple[Parser, ...]:
     """The rows."""
-    record = {"v": 1, "st": "R", "ep": 0, "rev": 1, "vh": "v" * 64, "tr": "placed", "lp": f"main#L#shop#2026-11-20#{_ID}",
-              "ls": f"0001795158000#{_ID}", "b": '["","",0,"","",0]', "f0": "m|0|1", "gs": "x", "en": 5, "rs": "{}"}  # fmt: skip
-    entries = ({"v": 1, "i": {"a": 1}, "a": [1, 5]}, {"b": [1], "a": [[1, 2, 3, "", ""], [2, 3, 4, "timeout", "m"]], "e": {"code": "x"}})
+    record = {"v": 1, "st": "R", "ep": 0, "rev": 1, "vh": "v" * 64, "tr": "placed", "lp": "main#shop#2026-11-20",
+              "ls": f"0001795158000#{_ID}", "b": '["","",0,"","",0]', "f0": "m|0|1", "gs": 5, "en": 5,
+              "rs": '["F","a","http_500","m"]'}  # fmt: skip
+    entries = (
+        {"v": 1, "i": {"a": 1}, "a": [1, 5]},
+        {"b": [1], "a": [[1, 2, 3, "", ""], [2, 3, 4, "timeout", "m"]], "e": {"code": "x"}},
+    )
     page = b"""<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Contents><Key>a%2Fb</Key>
 <Size>5</Size></Contents><NextContinuationToken>t</NextContinuationToken><IsTruncated>true</IsTruncated></ListBucketResult>"""
-    answers = ({"values": [[1], []], "spent": False}, {"error": {"kind": "expression", "detail": "d", "where": "w"}, "spent": True})
-    hosts = corpus.as_bytes("api.example.com,*.example.org", "example.com:8443 [2001:db8::1]:8443", "10.0.0.0/8", "1", "::/0", "bücher.example")
+    answers = (
+        {"values": [[1], []], "spent": False},
+        {"error": {"kind": "expression", "detail": "d", "where": "w"}, "spent": True},
+    )
     return (
-        Parser("message", "engine.messages.from_json", lambda: corpus.as_json(*MESSAGES), _message, (ValueError,), 600, "json"),
-        Parser("queue_body", "cloud.messages.read_batch", lambda: corpus.as_json(*MESSAGES), _batch, (), 500, words=(b'"kind":"go"',)),
-        Parser("tick", "cloud.messages.read_tick",
-               lambda: corpus.as_json({"tenant": "main", "flow": "a", "trigger": "t", "at": "2026-11-20T06:00:00Z"}), _tick,
-               (UsageError,), 500, "json"),
-        Parser("gateway", "cloud.gateway.from_gateway",
-               lambda: corpus.as_bytes("Host: a\nContent-Type: application/json\nX: y\n\n{}", "a:b\n\nbody"), _gateway, (), 500),
-        Parser("fact", "engine.facts.from_text", lambda: corpus.as_bytes(*_FACTS), _fact, (ValueError,), 2500,
-               words=(b"|", b"|#", b"c|", b"w|", b"zz", b"d"), most_bytes=5_000),
-        Parser("entry", "engine.packs.entry_from_json", lambda: corpus.as_json(*entries), _entry, (KeyError, TypeError), 500, "json"),
-        Parser("record", "adapters.aws.records.image_of", lambda: corpus.as_json(record), _record, (StoreError,), 400, "json"),
-        Parser("link", "signing.links.read_link", _link_texts, _link, (), 700, words=(b".", b"_", b"-", b"[", b'"'), most_bytes=5_000),
-        Parser("cursor", "adapters.listing.from_cursor, adapters.aws.pages",
-               lambda: corpus.as_bytes(f"1795158000000.{_ID}", base64.urlsafe_b64encode(f"1795158000000.{_ID}".encode()).decode()),
-               _cursor, (), 800, words=(b".", b"-1", b"=", b"_"), most_bytes=5_000),
-        Parser("bucket_page", "adapters.aws.listing.read_page", lambda: [page], _bucket_page, (StoreError,), 150,
-               words=(b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"<Key>", b"</Key>", b"<Size>")),
-        Parser("credential", "adapters.environment.EnvironmentCredentials",
-               lambda: corpus.as_json({"token": "t"}, {"username": "a", "password": "b"}), _credential, share=600),
-        Parser("stage_vars", "adapters.environment.stage_vars_from", lambda: corpus.as_json({"bucket": "b", "n": [1]}), _stage_vars,
-               (SettingError,), 600),
-        Parser("egress_settings", "adapters.egress.policy_for_flows", lambda: hosts, _egress_settings, (SettingError,), 300,
-               words=(b"*.", b",", b":", b"[", b"/8", b"1", b"true"), most_bytes=5_000),
-        Parser("key_hashes", "api.auth.hashes_from, AdminKeys", lambda: corpus.as_bytes("a" * 64, f"{'0' * 64},{'1' * 64}"), _key_hashes,
-               (SettingError,), 1500, words=(b",", b"a" * 64), most_bytes=5_000),
-        Parser("expression_frame", "adapters.expression_frames.from_answer", lambda: corpus.as_json(*answers), _frame,
-               (ValueError,), 300, "json"),
+        Parser(
+            "message",
+            "engine.messages.from_json",
+            lambda: corpus.as_json(*MESSAGES),
+            _message,
+            (ValueError,),
+            600,
+            "json",
+        ),
+        Parser(
+            "queue_body",
+            "cloud.messages.read_batch, adapters.aws.queue.message_in, adapters.sqlite.queue",
+            lambda: corpus.as_json(*MESSAGES),
+            _batch,
+            (),
+            500,
+            words=(b'"kind":"go"',),
+        ),
+        Parser(
+            "tick",
+            "cloud.messages.read_tick",
+            lambda: corpus.as_json({"tenant": "main", "flow": "a", "trigger": "t", "at": "2026-11-20T06:00:00Z"}),
+            _tick,
+            (UsageError,),
+            500,
+            "json",
+        ),
+        Parser(
+            "gateway",
+            "cloud.gateway.from_gateway",
+            lambda: corpus.as_bytes("Host: a\nContent-Type: application/json\nX: y\n\n{}", "a:b\n\nbody"),
+            _gateway,
+            (),
+            500,
+        ),
+        Parser(
+            "fact",
+            "engine.facts.from_text",
+            lambda: corpus.as_bytes(*_FACTS),
+            _fact,
+            (ValueError,),
+            2500,
+            words=(b"|", b"|#", b"c|", b"w|", b"zz", b"d"),
+            most_bytes=5_000,
+        ),
+        Parser(
+            "entry",
+            "engine.packs.entry_from_json",
+            lambda: corpus.as_json(*entries),
+            _entry,
+            (KeyError, TypeError),
+            500,
+            "json",
+        ),
+        Parser(
+            "record",
+            "adapters.aws.records.image_of",
+            lambda: corpus.as_json(record),
+            _record,
+            (StoreError,),
+            400,
+            "json",
+        ),
+        Parser(
+            "link",
+            "signing.links.read_link",
+            _link_texts,
+            _link,
+            (),
+            700,
+            words=(b".", b"_", b"-", b"[", b'"'),
+            most_bytes=5_000,
+        ),
+        Parser(
+            "cursor",
+            "adapters.listing.from_cursor, adapters.aws.pages",
+            lambda: corpus.as_bytes(
+                f"1795158000000.{_ID}", base64.urlsafe_b64encode(f"1795158000000.{_ID}".encode()).decode()
+            ),
+            _cursor,
+            (),
+            800,
+            words=(b".", b"-1", b"=", b"_"),
+            most_bytes=5_000,
+        ),
+        Parser(
+            "bucket_page",
+            "adapters.aws.listing.read_page",
+            lambda: [page],
+            _bucket_page,
+            (StoreError,),
+            150,
+            words=(b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"<Key>", b"</Key>", b"<Size>"),
+        ),
+        Parser(
+            "expression_frame",
+            "adapters.expression_frames.from_answer",
+            lambda: corpus.as_json(*answers),
+            _frame,
+            (ValueError,),
+            300,
+            "json",
+        ),
     )

@@ -3,17 +3,45 @@
 import json
 from collections.abc import Callable, Generator, Iterable
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from chalicelib.errors import PenstockError
 from tools.fuzz import corpus
 from tools.fuzz.parser import Parser, Take, Unfit, object_of, text_of
 
 _XML: Final = (
-    *(b"<a>", b"</a>", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?xml version='1.0' encoding='utf-16'?>", b"&#x10FFFF;", b"&lt;"),
+    *(
+        b"<a>",
+        b"</a>",
+        b"<!--",
+        b"-->",
+        b"<![CDATA[",
+        b"]]>",
+        b"<?xml version='1.0' encoding='utf-16'?>",
+        b"&#x10FFFF;",
+        b"&lt;",
+    ),
     *(b'<!DOCTYPE a [<!ENTITY b "c">]>', b"&b;", b' x="1"', b'xmlns:p="u"', b"<p:q/>", b"&#0;"),
 )
-_YAML: Final = (b"a: ", b"- ", b"\n", b"  ", b"&a ", b"*a", b"<<: ", b"!!binary ", b"|\n", b">-\n", b"? ", b"{", b"[", b"# x", b"---\n", b"\t", b"%TAG ! x\n")
+_YAML: Final = (
+    b"a: ",
+    b"- ",
+    b"\n",
+    b"  ",
+    b"&a ",
+    b"*a",
+    b"<<: ",
+    b"!!binary ",
+    b"|\n",
+    b">-\n",
+    b"? ",
+    b"{",
+    b"[",
+    b"# x",
+    b"---\n",
+    b"\t",
+    b"%TAG ! x\n",
+)
 _PURE: Final = ("crypto", "csv", "data", "date", "json", "text", "xml", "yaml")
 
 
@@ -49,12 +77,12 @@ def _examples(services: Iterable[str] = ()) -> Callable[[], list[bytes]]:
     wanted = frozenset(services)
 
     def found() -> list[bytes]:
-        entries: Any = import_module("chalicelib.catalogue").entries()
-        examples = [
+        entries: dict[str, dict[str, Any]] = import_module("chalicelib.catalogue").entries()
+        examples: list[dict[str, Any]] = [
             {"uses": name, "with": one.get("given", {})}
             for name, entry in entries.items()
             if not wanted or name.partition(".")[0] in wanted
-            for one in (entry.get("example") or {}, *(entry.get("more_examples") or ()))
+            for one in _all(entry)
         ]
         return corpus.as_json(*examples)
 
@@ -65,9 +93,9 @@ def _outcome(node: Any, given: dict[str, Any]) -> object:
     """What a pure node gives: a value that is JSON, or a failure with a code; a refusal is a ParameterError."""
     values: Any = import_module("chalicelib.kit.values")
     moment: Any = import_module("tests.talk").MOMENT
-    answer = import_module("chalicelib.catalogue").construct(node, "a.b", given).run()
+    answer: Any = import_module("chalicelib.catalogue").construct(node, "a.b", given).run()
     if isinstance(answer, Generator):
-        talk: Any = answer
+        talk = cast("Generator[Any, Any, Any]", answer)
         try:
             ask = next(talk)
             while True:
@@ -81,6 +109,13 @@ def _outcome(node: Any, given: dict[str, Any]) -> object:
     elif not answer.failure.code:
         raise AssertionError("a failure without a code")
     return answer
+
+
+def _all(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """A node's examples; one that has none is tried with no parameters."""
+    first: dict[str, Any] = entry.get("example") or {}
+    more: list[dict[str, Any]] = entry.get("more_examples") or []
+    return [first, *more]
 
 
 def _text_node(node_type: str, field: str = "text", **options: Any) -> Callable[[], Take]:
@@ -105,20 +140,65 @@ def _pointer() -> Take:
 
 def parsers() -> tuple[Parser, ...]:
     """The rows."""
-    csv_texts = corpus.as_bytes('sku,name\r\n007,"Hook, ""large"""\r\n\r\n8,Eye\n', "a;1\nb;2,5\n", "\ufeffid\tok\n12\ttrue")
-    xml_texts = corpus.as_bytes('<?xml version="1.0"?><a x="1"><b>t</b><b/><!-- c --><![CDATA[<]]></a>', '<r xmlns="u" xmlns:p="v"><p:i>&amp;</p:i></r>')
+    csv_texts = corpus.as_bytes(
+        'sku,name\r\n007,"Hook, ""large"""\r\n\r\n8,Eye\n', "a;1\nb;2,5\n", "\ufeffid\tok\n12\ttrue"
+    )
+    xml_texts = corpus.as_bytes(
+        '<?xml version="1.0"?><a x="1"><b>t</b><b/><!-- c --><![CDATA[<]]></a>',
+        '<r xmlns="u" xmlns:p="v"><p:i>&amp;</p:i></r>',
+    )
     yaml_texts = [*corpus.flow_texts()[:4], *corpus.as_bytes("a: [1, {b: c}]\nd: |\n  x\n", "- 1\n- 'x'\n- null\n")]
     return (
-        Parser("parameters", "catalogue.build: every node's parameters", _examples(), _built, (PenstockError,), 500, "json"),
-        Parser("pure_node", "catalogue.find(...).run: every node without a service", _examples(_PURE), _run, (PenstockError,), 400, "json", seconds=3.0),
-        Parser("csv", "nodes.csv.parse", lambda: csv_texts, _text_node("csv.parse", delimiter="auto", types="detect", ragged="fill"), share=600,
-               words=(b'"', b'""', b",", b";", b"\t", b"\r\n", b"\r")),
+        Parser(
+            "parameters", "catalogue.build: every node's parameters", _examples(), _built, (PenstockError,), 500, "json"
+        ),
+        Parser(
+            "pure_node",
+            "catalogue.find(...).run: every node without a service",
+            _examples(_PURE),
+            _run,
+            (PenstockError,),
+            400,
+            "json",
+            seconds=3.0,
+        ),
+        Parser(
+            "csv",
+            "nodes.csv.parse",
+            lambda: csv_texts,
+            _text_node("csv.parse", delimiter="auto", types="detect", ragged="fill"),
+            share=600,
+            words=(b'"', b'""', b",", b";", b"\t", b"\r\n", b"\r"),
+        ),
         Parser("xml", "nodes.xml.parse", lambda: xml_texts, _text_node("xml.parse"), share=600, words=_XML),
-        Parser("yaml", "nodes.yaml.parse", lambda: yaml_texts, _text_node("yaml.parse"), share=80, words=_YAML, seconds=3.0),
-        Parser("json", "nodes.json.parse", lambda: corpus.as_bytes('{"a": [1, 2.5, null]}', '"x"', "[[[]]]"), _text_node("json.parse"), share=500,
-               words=(b"[", b'{"a":', b"\\ud800", b"1e400", b"NaN")),
-        Parser("date", "nodes.date.parse", lambda: corpus.as_bytes("2026-11-20 07:00", "20.11.2026", "Fri, 20 Nov 2026 07:00:00 GMT", "1795158000"),
-               _text_node("date.parse", "time"), share=400, words=(b"T", b"Z", b"+01:00", b"Nov"), most_bytes=2_000),
-        Parser("pointer", "nodes.json.pointers.read_pointer, follow", lambda: corpus.as_bytes("/a/0", "/a/1/b", "/~0", "/", ""), _pointer, (ValueError, PenstockError),
-               2000, words=(b"~0", b"~1", b"~", b"/", b"-"), most_bytes=5_000),
+        Parser(
+            "yaml", "nodes.yaml.parse", lambda: yaml_texts, _text_node("yaml.parse"), share=80, words=_YAML, seconds=3.0
+        ),
+        Parser(
+            "json",
+            "nodes.json.parse",
+            lambda: corpus.as_bytes('{"a": [1, 2.5, null]}', '"x"', "[[[]]]"),
+            _text_node("json.parse"),
+            share=500,
+            words=(b"[", b'{"a":', b"\\ud800", b"1e400", b"NaN"),
+        ),
+        Parser(
+            "date",
+            "nodes.date.parse",
+            lambda: corpus.as_bytes("2026-11-20 07:00", "20.11.2026", "Fri, 20 Nov 2026 07:00:00 GMT", "1795158000"),
+            _text_node("date.parse", "time"),
+            share=400,
+            words=(b"T", b"Z", b"+01:00", b"Nov"),
+            most_bytes=2_000,
+        ),
+        Parser(
+            "pointer",
+            "nodes.json.pointers.read_pointer, follow",
+            lambda: corpus.as_bytes("/a/0", "/a/1/b", "/~0", "/", ""),
+            _pointer,
+            (ValueError, PenstockError),
+            2000,
+            words=(b"~0", b"~1", b"~", b"/", b"-"),
+            most_bytes=5_000,
+        ),
     )

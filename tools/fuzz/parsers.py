@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chalicelib.errors import PenstockError
-from tools.fuzz import of_flows, of_inside, of_nodes, of_strangers
+from tools.fuzz import of_addresses, of_deliveries, of_flows, of_inside, of_nodes, of_requests, of_settings, of_times
 from tools.fuzz.corpus import ROOT, as_bytes
 from tools.fuzz.parser import Parser, Take, text_of
 
@@ -24,7 +24,8 @@ _TRUSTED: Final = frozenset(("adapters.expression_frames.from_question",))
 @cache
 def parsers() -> tuple[Parser, ...]:
     """Those with a row of their own, and then those found by their names that no row reaches."""
-    written = (*of_flows.parsers(), *of_strangers.parsers(), *of_nodes.parsers(), *of_inside.parsers())
+    tables = (of_flows, of_times, of_deliveries, of_requests, of_addresses, of_nodes, of_inside, of_settings)
+    written = [row for table in tables for row in table.parsers()]
     reached = " ".join(each.calls for each in written)
     names = {each.name for each in written}
     found = (each for each in _found() if each.name not in names and each.calls not in reached)
@@ -52,7 +53,12 @@ def _found() -> Iterator[Parser]:
                 declared = (PenstockError, *((ValueError,) if "ValueError" in (ast.get_docstring(node) or "") else ()))
                 module, name = ".".join(parts), node.name
                 yield Parser(
-                    f"{'_'.join(parts[1:])}.{name}", f"{'.'.join(parts[1:])}.{name}", _anything, _opener(module, name, kind), declared, 200
+                    f"{'_'.join(parts[1:])}.{name}",
+                    f"{'.'.join(parts[1:])}.{name}",
+                    _anything,
+                    _opener(module, name, kind),
+                    declared,
+                    200,
                 )
 
 
@@ -70,7 +76,15 @@ def _reads(node: ast.stmt) -> str:
 
 def _anything() -> list[bytes]:
     """Examples where nobody has named any."""
-    return as_bytes('{"a": [1, "x", null]}', "a=1&b=2", "name: [x]\n", "2026-11-20T07:00:00Z", "https://a.example/b?c=d", "[a]\nb = 1\n", "a.b[0]")
+    return as_bytes(
+        '{"a": [1, "x", null]}',
+        "a=1&b=2",
+        "name: [x]\n",
+        "2026-11-20T07:00:00Z",
+        "https://a.example/b?c=d",
+        "[a]\nb = 1\n",
+        "a.b[0]",
+    )
 
 
 def _opener(module: str, name: str, kind: str) -> Any:

@@ -52,13 +52,16 @@ class Figures:
 
 
 def batches(parsers: Sequence[Parser], seed: int, inputs: int | None) -> Iterator[Batch]:
-    """Rounds over all parsers, each with its share, until there are so many inputs; without a number for ever."""
+    """Rounds over all parsers, each with its share, until there are so many inputs.
+
+    Without a number for ever, in shorter rounds, so that a short run reaches every parser.
+    """
     whole = sum(each.share for each in parsers)
     left = {each.name: max(1, inputs * each.share // whole) for each in parsers} if inputs else {}
     number = 0
     while not inputs or any(left.values()):
         for each in parsers:
-            count = min(each.share, left[each.name]) if inputs else each.share
+            count = min(each.share, left[each.name]) if inputs else each.share // 4 or 1
             if count:
                 yield Batch(each.name, f"{seed}:{each.name}:{number}", count)
                 if inputs:
@@ -67,7 +70,12 @@ def batches(parsers: Sequence[Parser], seed: int, inputs: int | None) -> Iterato
 
 
 def run(
-    parsers: Sequence[Parser], todo: Iterator[Batch], *, workers: int, seconds: float | None, heard: Callable[[Figures], None]
+    parsers: Sequence[Parser],
+    todo: Iterator[Batch],
+    *,
+    workers: int,
+    seconds: float | None,
+    heard: Callable[[Figures], None],
 ) -> Figures:
     """Try everything there is to do, or as much as the time allows."""
     figures, began = Figures(), time.monotonic()
@@ -109,8 +117,9 @@ def _listen(crew: "list[_Worker]", figures: Figures) -> None:
             if isinstance(outcome, Outcome):
                 figures.add(outcome, each.number)
                 continue
-        if each.pipe in ready or each.is_stuck():
-            figures.add(each.replaced(), each.number)
+            figures.add(each.replaced(is_gone=True), each.number)
+        elif each.is_stuck():
+            figures.add(each.replaced(is_gone=False), each.number)
 
 
 class _Worker:
@@ -149,20 +158,21 @@ class _Worker:
             self._seen, self._since = count, time.monotonic()
         return time.monotonic() - self._since > HANG_SECONDS
 
-    def replaced(self) -> Outcome:
+    def replaced(self, *, is_gone: bool) -> Outcome:
         """End it, name the input it had, and let another go on behind that."""
-        is_alive = self._process.is_alive()
-        self._process.kill()
+        if not is_gone:
+            self._process.kill()
         self._process.join()
         count, content = self._begun()
         batch = self._batch
         assert batch is not None  # noqa: S101 - only who is busy is replaced
-        what = f"took longer than {HANG_SECONDS:.0f} s" if is_alive else f"the process died ({self._process.exitcode})"
+        hung = f"took longer than {HANG_SECONDS:.0f} s"
+        what = f"the process died ({self._process.exitcode})" if is_gone else hung
         done = batch.after + count - self._first
-        outcome = Outcome(batch.parser, tried=1, findings=[Finding(batch.parser, what, "", content)])
+        outcome = Outcome(batch.parser, tried=count - self._first, findings=[Finding(batch.parser, what, "", content)])
         self._start()
         self._batch = None
-        if done < batch.count:
+        if done < batch.size:
             self.give(batch._replace(after=done))
         return outcome
 

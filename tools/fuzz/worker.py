@@ -35,7 +35,7 @@ class Batch(NamedTuple):
 
     parser: str
     seed: str
-    count: int
+    size: int
     after: int = 0
 
 
@@ -100,7 +100,7 @@ def _tried(batch: Batch, opened: tuple[Parser, list[bytes], Take], shared: mmap.
     begun = HEADER.unpack_from(shared)[0]
     _forget_peak()
     before = _resident()
-    for number in range(batch.count):
+    for number in range(batch.size):
         content = mutator.next()
         if number < batch.after:
             continue
@@ -156,13 +156,15 @@ def problem_of(parser: Parser, take: Take, content: bytes, outcome: Outcome | No
 
 def _small(parser: Parser, take: Take, finding: Finding) -> Finding:
     """The same finding with as little input as still shows it."""
+
     def shows(content: bytes) -> bool:
         again = problem_of(parser, take, content)
         return again is not None and again.signature == finding.signature
 
+    dice = random.Random(0)  # noqa: S311 - not for secrets
     if not finding.place:
         return finding  # slow: each try would take as long
-    return Finding(finding.parser, finding.what, finding.place, minimised(finding.content, shows, random.Random(0)))
+    return Finding(finding.parser, finding.what, finding.place, minimised(finding.content, shows, dice))
 
 
 def _said(error: BaseException) -> str:

@@ -118,7 +118,7 @@ def read_xml_refusal(answer: HttpAnswer) -> Refusal:
 def _read_object(text: bytes) -> dict[str, Any]:
     try:
         found: Any = json.loads(text or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 

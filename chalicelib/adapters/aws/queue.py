@@ -32,7 +32,7 @@ def message_in(body: str) -> Message | None:
     """The message a body says; None where it is none of ours. For whoever is handed bodies, such as a Lambda event."""
     try:
         return from_json(json.loads(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -79,7 +79,7 @@ def image_of(key: RecordKey, item: Item) -> Image:
     try:
         check_version(item, f"the record of execution {key.execution}")
         return _image(key, item)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(f"the record of execution {key.execution} is not readable: {error!r:.200}") from error
 
 

@@ -135,10 +135,10 @@ class SqliteQueue:
 
 def _letter(number: int, body: str | bytes, visible_at: int, count: int) -> Letter:
     """A stored message; one that is none of ours keeps its text."""
-    text = stored(body)
+    text = body if isinstance(body, str) else body.decode("utf-8", "replace")  # for people, should it be none of ours
     message: Message | None
     try:
-        message, text = from_json(json.loads(text)), ""
-    except ValueError:
+        message, text = from_json(json.loads(stored(body))), ""
+    except (ValueError, RecursionError):
         message = None
     return Letter(number, message, text, visible_at, count, is_old=True)
