@@ -13,6 +13,7 @@ from chalicelib.ports.door import (
     TurnedAway,
 )
 from chalicelib.ports.refusals import DAYS_KEPT, Refusal, Refusals
+from chalicelib.ports.sandbox import Sandbox, SandboxHost, SandboxLimits, SandboxModule
 from chalicelib.ports.world import (
     Blobs,
     Clock,
@@ -64,6 +65,10 @@ __all__ = [
     "Received",
     "Refusal",
     "Refusals",
+    "Sandbox",
+    "SandboxHost",
+    "SandboxLimits",
+    "SandboxModule",
     "Schedules",
     "Signal",
     "StepDetails",
