@@ -42,7 +42,7 @@ class SandboxLimits:
 
 
 class SandboxHost(Protocol):
-    """What a module may ask of its host. A refusal is a PenstockError: the guest is handed its code and its sentence."""
+    """What a module may ask of its host. A refusal is a PenstockError: its code and its sentence reach the guest."""
 
     async def http(self, asked: Mapping[str, Json]) -> Json:
         """One request, as docs/plugins.md words it; the answer that the guest is handed as `ok`."""
