@@ -13,7 +13,7 @@ from chalicelib.ports.door import (
     TurnedAway,
 )
 from chalicelib.ports.refusals import DAYS_KEPT, Refusal, Refusals
-from chalicelib.ports.sandbox import Sandbox, SandboxHost, SandboxLimits, SandboxModule
+from chalicelib.ports.sandbox import PLUGIN_LIMITS, Sandbox, SandboxHost, SandboxLimits, SandboxModule
 from chalicelib.ports.world import (
     Blobs,
     Clock,
@@ -59,6 +59,7 @@ __all__ = [
     "Link",
     "Listing",
     "Live",
+    "PLUGIN_LIMITS",
     "Page",
     "Plans",
     "Queue",

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from chalicelib.flow.values import Json
 
@@ -41,6 +41,9 @@ class SandboxLimits:
     """Of all lines together; what is more is left out, and the last line says so."""
 
 
+PLUGIN_LIMITS: Final = SandboxLimits()
+
+
 class SandboxHost(Protocol):
     """What a module may ask of its host. A refusal is a PenstockError: its code and its sentence reach the guest."""
 
@@ -67,13 +70,13 @@ class Sandbox(Protocol):
         *,
         tenant: str,
         host: SandboxHost | None = None,
-        limits: SandboxLimits = SandboxLimits(),
+        limits: SandboxLimits = PLUGIN_LIMITS,
         wasi: bool = False,
         now_ns: int = 0,
     ) -> Mapping[str, Json]:
         """Call `penstock_call` with this request, `{"node", "parameters", "context"}`; what it answered.
 
-        That is `{"ok": value}` or `{"error": {"message", "retry"}}`, exactly.
+        That is `{"ok": value}` or `{"error": {"message", "retry", "code"}}`, exactly.
 
         Args:
             module: what to run.
