@@ -33,10 +33,12 @@ class Place:
         return helper
 
     def call(self, wat, *, wasi=False, limits=LIMITS):
+        module = module_of(wat)
+
         async def watched():
             watching = asyncio.create_task(self.watch())
             try:
-                return await self.sandbox.call(module_of(wat), {}, tenant="main", limits=limits, wasi=wasi)
+                return await self.sandbox.call(module, {}, tenant="main", limits=limits, wasi=wasi)
             finally:
                 watching.cancel()
 
