@@ -224,12 +224,12 @@ def _node(node: Mapping[str, Json], where: str, asks: Asks) -> Mapping[str, Json
         if example is not None:
             _only(_object(example, f"{where}.example"), ("given", "returns", "about"), f"{where}.example")
             _object(_object(example, where).get("given", {}), f"{where}.example.given")
-    doc = _text(node, "doc", where) if "doc" in node else ""
+    if "doc" in node:
+        _text(node, "doc", where)
     return {
         **node,
         "title": _text(node, "title", where),
         "summary": _text(node, "summary", where),
-        "doc": doc,
         "effect": effect,
         "parameters": {"properties": {}, "required": [], **schema, "additionalProperties": False},
     }
