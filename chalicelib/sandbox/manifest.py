@@ -36,6 +36,7 @@ _SCHEMA_KEYS: Final = (
     *("optional", "widget", *_NUMBERS, *_SIZES),
 )
 """No `pattern`: a stranger's would be tried in the server, and its time may grow with the text. No `$ref`."""
+MANIFESTS_HINT: Final = "plugin.yaml or plugin.json"
 _TYPES: Final = ("string", "number", "integer", "boolean", "array", "object")
 _DEEPEST_SCHEMA = 10
 _LONGEST_TEXT = 2_000
