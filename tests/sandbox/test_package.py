@@ -1,5 +1,7 @@
 """Packages and manifests: any bytes are one, or an error that says what is wrong."""
 
+import contextlib
+import hashlib
 import io
 import json
 import random
@@ -48,6 +50,7 @@ def zipped(*files, method=zipfile.ZIP_DEFLATED):
     return made.getvalue()
 
 
+HASH = hashlib.sha256(GOOD).hexdigest()
 WHOLE = write_package(manifest(), "plugin.json", GOOD)
 
 
@@ -62,7 +65,9 @@ def test_a_package_is_read_as_it_was_written_and_its_manifest_as_it_is_stored():
 
 
 def test_a_manifest_may_be_yaml():
-    text = b"plugin: geo\nversion: 1.0.0\nabi: 1\nsummary: x\nnodes:\n  work: {title: a, summary: b}\n"
+    text = (
+        f"plugin: geo\nversion: 1.0.0\nabi: 1\nsha256: {HASH}\nsummary: x\nnodes:\n  work: {{title: a, summary: b}}\n"
+    )
     assert (
         read_package(zipped(("plugin.yaml", text), ("plugin.wasm", GOOD))).manifest.nodes["work"]["effect"]
         == "at_least_once"
@@ -99,6 +104,7 @@ WRONG = {
         zipped(("plugin.json", manifest(sha256="0" * 64)), ("plugin.wasm", GOOD)),
         "another module",
     ),
+    "no hash": (zipped(("plugin.json", manifest()), ("plugin.wasm", GOOD)), "`sha256`"),
     "cut": (WHOLE[:-30], "no zip file"),
 }
 
@@ -215,10 +221,8 @@ def test_any_bytes_are_a_manifest_a_package_and_a_module_or_their_errors(content
         lambda: read_package(content),
         lambda: look_at(content),
     ):
-        try:
+        with contextlib.suppress(PackageRefusedError, ModuleRefusedError):
             reads()
-        except (PackageRefusedError, ModuleRefusedError):
-            pass
 
 
 @settings(max_examples=200, deadline=None)
@@ -237,10 +241,8 @@ def test_any_bytes_are_a_manifest_a_package_and_a_module_or_their_errors(content
 )
 def test_any_value_in_a_manifests_place_is_read_or_refused(value):
     for key in ("nodes", "asks", "plugin", "summary"):
-        try:
+        with contextlib.suppress(PackageRefusedError):
             read_manifest(manifest(**{key: value}), "plugin.json", "0" * 64)
-        except PackageRefusedError:
-            pass
     for key in ("parameters", "output", "example", "more_examples", "title"):
         try:
             made = read_manifest(node(**{key: value}), "plugin.json", "0" * 64)
