@@ -11,18 +11,19 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from wasmtime import wat2wasm
 
 from chalicelib.adapters.sandbox import ProcessSandbox
+from chalicelib.flow.values import Json
 from chalicelib.ports import PLUGIN_LIMITS, SandboxModule
 from chalicelib.sandbox.answers import read_answer
 from chalicelib.sandbox.engine import compile_module, load_module, make_engine
 from chalicelib.sandbox.guest import Allowance, Guests
 
 CALLS = 500
-REQUEST = {"node": "answer", "parameters": {"question": "what"}, "context": {"step": "a"}}
+REQUEST: Mapping[str, Json] = {"node": "answer", "parameters": {"question": "what"}, "context": {"step": "a"}}
 ANSWER = b'{"ok":42}'
 TEXT = """(module (memory (export "memory") 1) (data (i32.const 0) "{\\"ok\\":42}")
   (func (export "penstock_abi") (result i32) i32.const 1)
