@@ -1,4 +1,8 @@
-"""Plugins from end to end: added, granted, published with, run, revoked, removed; on a whole embedded server."""
+"""Plugins from end to end: added, granted, published with, run, revoked, removed; on a whole embedded server.
+
+Of the defects seen elsewhere: T7 and Z8 (a stranger's node calls what it likes) and Z13 (grants and limits that nobody
+enforces).
+"""
 
 import asyncio
 import json
@@ -29,6 +33,8 @@ def value(execution):
 
 
 def test_without_a_grant_no_host_is_reached_and_with_it_only_that_host(tmp_path):
+    """Z13: capabilities are enforced, each at each call."""
+
     async def story():
         with service() as (granted, asked), service() as (other, asked_of_other):
             wat = get(f"http://{granted}/a")
@@ -60,6 +66,8 @@ def test_without_a_grant_no_host_is_reached_and_with_it_only_that_host(tmp_path)
 
 
 def test_a_grant_opens_no_address_that_the_guard_refuses(tmp_path):
+    """T7, Z8: a custom node goes through the same guard as any other."""
+
     async def story():
         with service() as (host, asked):
             async with server(tmp_path, allow_private=()) as place:
@@ -197,6 +205,7 @@ def test_what_a_plugin_keeps_is_its_own_and_goes_with_it(tmp_path):
 
 
 def test_the_server_answers_while_hostile_plugins_run_and_afterwards(tmp_path):
+    """Z13: limits on memory, time and instructions hold."""
     names = [
         "a loop with fuel for a year",
         "memory without end",
