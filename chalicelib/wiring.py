@@ -16,9 +16,11 @@ from chalicelib.adapters.egress import policy_for_flows
 from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_from
 from chalicelib.adapters.expressions_apart import ApartEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_flows
+from chalicelib.adapters.machine_code import MachineCode
 from chalicelib.adapters.memory.limits import MemoryLimits
 from chalicelib.adapters.oauth_consents import StoredConsents
 from chalicelib.adapters.oauth_late import LateRenewal
+from chalicelib.adapters.sandbox import ProcessSandbox
 from chalicelib.adapters.sqlite.glance import GlancedDocuments
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.tap import Tap
@@ -46,6 +48,7 @@ from chalicelib.worker.ends import Background, Ends
 from chalicelib.worker.links import Links
 from chalicelib.worker.listener import Listener
 from chalicelib.worker.plans import RememberedPlans
+from chalicelib.worker.plugins import InstalledPlugins
 from chalicelib.worker.sweeper import sweep, take_up
 from chalicelib.worker.tools import Settings, Tools
 
@@ -55,6 +58,8 @@ MOST_RESUMED = 100_000
 MOST_SWEPT = 1_000
 MOST_BURIED = 10
 SWEEP_SECONDS = 1.0
+COMPILED = "plugins"
+"""The folder of compiled plugins, beside the store."""
 MOST_FORGOTTEN = 64
 BREATH_SECONDS = 0.05
 FORGET_SECONDS = 30.0
@@ -146,8 +151,13 @@ class Embedded:
         self.evaluator = ApartEvaluator()
         self.ends = Ends()
         self.background = Background(settings.concurrency)
+        self.documents = store.documents
+        self.sandbox = ProcessSandbox(
+            MachineCode(settings.store.parent / COMPILED, settings.link_key) if settings.link_key is not None else None
+        )
+        self.plugins = InstalledPlugins(self.documents, store.blobs, self.sandbox, self.http)
         plans = StepByStepPlans if settings.step_by_step else RememberedPlans
-        self.plans = plans(store.versions, catalogue.entries(), self.clock, pointer_age=1_000)
+        self.plans = plans(store.versions, catalogue.entries(), self.clock, pointer_age=1_000, plugins=self.plugins)
         self.tools = Tools(
             clock=self.clock,
             ids=self.ids,
@@ -163,6 +173,7 @@ class Embedded:
             announce=self.ends.announce,
             respond=self.ends.respond,
             links=Links(settings.link_key, settings.base_url) if settings.link_key is not None else None,
+            plugins=self.plugins,
         )
         self.door = FrontDoor(self.tools, self.ends, self.background)
         self.schedules: Schedules | None = None
@@ -196,6 +207,7 @@ class Embedded:
                 peer_limits=limits,
                 vault=lambda: self.vault,
                 consents=lambda: consents,
+                plugins=self.plugins,
                 on_published=self._published,
             )
         )
@@ -287,6 +299,7 @@ class Embedded:
         await self.refusals.flush(is_last=True)
         await self.audit.flush(is_last=True)
         await self.evaluator.close()
+        await self.sandbox.close()
         await self.http.close()
         await self.store.close()
 

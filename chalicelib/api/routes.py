@@ -4,64 +4,20 @@ A handler is named, not imported: `flows:publish` is `chalicelib.api.flows.publi
 for, so that a hook's cold start pays for hooks alone. Siblings name their parameter alike: API Gateway wants it so.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from chalicelib.api.auth import Role
+from chalicelib.api.route import Route
+from chalicelib.api.routes_access import ACCESS
 from chalicelib.api.routes_consents import CONSENTS
 from chalicelib.api.routes_credentials import CREDENTIALS
 
 ANY_METHOD: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-class Route(NamedTuple):
-    """One address and what it does.
-
-    Attributes:
-        methods: those that lead here; HEAD is answered where GET is, OPTIONS everywhere.
-        path: the template; `{name}` takes one segment.
-        handler: `module:function` in this room.
-        role: the least role that may; None: public.
-        summary: one sentence.
-        gives: each status it answers with, and the schema of that answer's body in `schemas`, empty for none.
-        query: the schema of its query parameters, empty for none; `*`: query and body are a stranger's, and the
-            handler reads both itself.
-        takes: the schema of its JSON body; empty for none, `*` for bytes that the handler reads itself.
-        is_page: people open it too: the answer is a page, the body a form, where they ask for that.
-        takes_scoped_keys: keys with scopes may come, though neither a flow nor an execution stands in the path: the
-            handler leaves out what is not there for them. Else they are refused.
-    """
-
-    methods: tuple[str, ...]
-    path: str
-    handler: str
-    role: Role | None
-    summary: str
-    gives: tuple[tuple[int, str], ...]
-    query: str = ""
-    takes: str = ""
-    is_page: bool = False
-    takes_scoped_keys: bool = False
-
-    @property
-    def is_about_execution(self) -> bool:
-        """Whether an execution's id stands in its path."""
-        return self.path.startswith(_EXECUTION)
-
-    @property
-    def is_hook(self) -> bool:
-        """Whether deliveries come here: what the trigger says decides which methods it takes."""
-        return self.handler == "hooks:receive"
-
-    @property
-    def reads_itself(self) -> bool:
-        """Whether strangers knock here: the query and the body are theirs, and the handler's to read."""
-        return self.query == "*"
-
-
 _V1: Final = "/api/v1"
 _FLOW: Final = f"{_V1}/flows/{{flow}}"
 _EXECUTION: Final = f"{_V1}/executions/{{id}}"
-_KEY: Final = f"{_V1}/keys/{{id}}"
 _CALLBACK: Final = "/callbacks/{link}"
 _APPROVAL: Final = "/approvals/{link}"
 _HOOK_ANSWERS: Final = ((200, ""), (202, "Accepted"))
@@ -322,83 +278,7 @@ TABLE: Final[tuple[Route, ...]] = (
         ((200, "Node"),),
         takes_scoped_keys=True,
     ),
-    Route(
-        ("GET",),
-        f"{_V1}/keys",
-        "keys:list_keys",
-        Role.ADMIN,
-        "List the keys, never the keys themselves.",
-        ((200, "Keys"),),
-        query="Keys",
-        takes_scoped_keys=True,
-    ),
-    Route(
-        ("POST",),
-        f"{_V1}/keys",
-        "keys:create",
-        Role.ADMIN,
-        "Make a key; it is shown in this answer and never again.",
-        ((201, "NewKey"),),
-        takes="Key",
-        takes_scoped_keys=True,
-    ),
-    Route(
-        ("POST",),
-        f"{_KEY}/revoke",
-        "keys:revoke",
-        Role.ADMIN,
-        "Let a key open nothing any more.",
-        ((200, "KeyShown"),),
-        query="Tenant",
-        takes_scoped_keys=True,
-    ),
-    Route(
-        ("POST",),
-        f"{_KEY}/rotate",
-        "keys:rotate",
-        Role.ADMIN,
-        "Give a key a new secret; the one before counts for as long as asked.",
-        ((200, "NewKey"),),
-        query="Tenant",
-        takes="KeyRotation",
-        takes_scoped_keys=True,
-    ),
-    Route(
-        ("GET",),
-        f"{_V1}/audit",
-        "audit:list_entries",
-        Role.ADMIN,
-        "List who did what, when and from where, newest first.",
-        ((200, "Audit"),),
-        query="Audit",
-    ),
-    Route(
-        ("POST",),
-        f"{_V1}/session",
-        "sessions:open_session",
-        Role.VIEWER,
-        "Open a session for the key that this is asked with; its cookie stands for the key.",
-        ((201, "Session"),),
-        takes_scoped_keys=True,
-    ),
-    Route(
-        ("GET",),
-        f"{_V1}/session",
-        "sessions:show",
-        Role.VIEWER,
-        "Show the session: whose, until when, and the token that changes need.",
-        ((200, "Session"),),
-        takes_scoped_keys=True,
-    ),
-    Route(
-        ("DELETE",),
-        f"{_V1}/session",
-        "sessions:close",
-        Role.VIEWER,
-        "End the session.",
-        ((204, ""),),
-        takes_scoped_keys=True,
-    ),
+    *ACCESS,
     *(Route(*row) for row in CREDENTIALS),
     *(Route(*row) for row in CONSENTS),
 )

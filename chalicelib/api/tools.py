@@ -18,6 +18,7 @@ from chalicelib.ports import Blobs, Clock, Credentials, Documents, Door, Facts, 
 
 if TYPE_CHECKING:
     from chalicelib.ports.oauth import Consents
+    from chalicelib.ports.plugins import Plugins
     from chalicelib.ports.vault import Vault
 
 NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
@@ -71,6 +72,8 @@ class Tools:
     """What looks after credentials, made when it is first asked for; None: nothing does."""
     consents: "Callable[[], Consents] | None" = None
     """What connects credentials, made when it is first asked for; None: nothing does."""
+    plugins: "Plugins | None" = None
+    """What strangers' nodes are installed; None where none run."""
     on_published: Callable[[Live, Plan], Awaitable[None]] = tell_nobody
     """Told whenever a flow's pointer was written, and again when the same version is published again: schedules."""
 

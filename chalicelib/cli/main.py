@@ -20,6 +20,7 @@ from chalicelib.cli import (
     importing,
     keys,
     nodes,
+    plugins,
     publishing,
     refusals,
     running,
@@ -106,6 +107,7 @@ credentials.app.command("import")(importing.import_credentials)
 app.add_typer(credentials.app, name="credentials", rich_help_panel=SERVER)
 app.add_typer(executions.app, name="executions", rich_help_panel=SERVER)
 app.add_typer(keys.app, name="keys", rich_help_panel=SERVER)
+app.add_typer(plugins.app, name="plugins", rich_help_panel=SERVER)
 app.add_typer(nodes.app, name="nodes", rich_help_panel=HERE)
 
 

@@ -54,6 +54,7 @@ def dev(
     handler = logging.StreamHandler()
     handler.setFormatter(StrikingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s", os.environ))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("penstock.plugins").setLevel(logging.INFO)  # those that were granted `log` are to be heard
     settings = DevSettings(
         flows=flows,
         store=store,
