@@ -5,17 +5,14 @@ native code, and whatever became of the server.
 """
 
 import contextlib
-import signal
 import sys
 from pathlib import Path
 from typing import BinaryIO
 
 from chalicelib.adapters.expression_frames import (
-    HEADER_BYTES,
     MOST_BYTES,
     Answer,
     Question,
-    framed,
     from_question,
     length_of,
     to_answer,
@@ -25,6 +22,8 @@ from chalicelib.flow.exactness import Screen
 from chalicelib.flow.expressions import TIMEOUT_MILLISECONDS, answer, took_too_much
 from chalicelib.flow.paths import Missing
 from chalicelib.flow.values import Json
+from chalicelib.sandbox.confinement import arm
+from chalicelib.sandbox.frames import HEADER_BYTES, framed
 
 SPENT_BYTES = 192 * 1024 * 1024
 """A helper that once held so much is replaced after its answer: what it holds is not all given back."""
@@ -42,11 +41,11 @@ def serve(questions: BinaryIO, answers_out: BinaryIO) -> None:
         if len(content) < length:
             return
         seconds = PROCESSOR_SECONDS + PROCESSOR_SECONDS_PER_MEGABYTE * length / 1_000_000
-        _arm(seconds)
+        arm(seconds)
         question = from_question(content)
         del content
         reply = _encoded(question, answered(question, seconds, answers_out))
-        _arm(0)
+        arm(0)
         send(answers_out, reply)
 
 
@@ -60,7 +59,7 @@ def answered(question: Question, seconds: float, answers_out: BinaryIO) -> Answe
     for place, expression in enumerate(question.expressions):
         if place:
             send(answers_out, b"")
-        _arm(seconds)
+        arm(seconds)
         try:
             values.append(answer(expression, question.scope, question.moment, screen))
         except PenstockError as error:
@@ -105,15 +104,6 @@ def _most_held() -> int:
 
 _AT_START = _most_held()
 """Where the server's memory cannot be told from its own, a helper has grown when it holds more than both."""
-
-
-def _arm(seconds: float) -> None:
-    """End this process after so much processor time from now; 0: not any more.
-
-    Where there is no such timer, the server's patience is all that ends it.
-    """
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def send(answers_out: BinaryIO, content: bytes) -> None:

@@ -18,11 +18,10 @@ from chalicelib.flow.moment import Moment
 from chalicelib.flow.paths import MISSING, Missing
 from chalicelib.flow.templates import Expression
 from chalicelib.flow.values import Json
+from chalicelib.sandbox.frames import length_within
 
 MOST_BYTES = 16_000_000
 """The largest frame, in each direction."""
-
-HEADER_BYTES = 4
 
 _VALUE_BYTES = 8
 """What each value counts for at least, when a scope is weighed."""
@@ -50,17 +49,9 @@ class Answer:
     is_spent: bool = False
 
 
-def framed(content: bytes) -> bytes:
-    """The content as a frame."""
-    return len(content).to_bytes(HEADER_BYTES, "big") + content
-
-
 def length_of(header: bytes) -> int:
     """How many bytes follow a frame's header; raises ValueError where they are more than a frame may have."""
-    length = int.from_bytes(header, "big")
-    if len(header) != HEADER_BYTES or length > MOST_BYTES:
-        raise ValueError("this is no frame")
-    return length
+    return length_within(header, MOST_BYTES)
 
 
 def to_question(expressions: Sequence[Expression], scope: Mapping[str, Json], moment: Moment) -> bytes:

@@ -6,18 +6,15 @@ more. `expression_process` is what runs in it.
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
-from pathlib import Path
 
-from chalicelib.adapters.expression_frames import HEADER_BYTES, framed, length_of
+from chalicelib.adapters.expression_frames import length_of
+from chalicelib.adapters.helper_process import start_process
 from chalicelib.errors import WorkerMishapError
+from chalicelib.sandbox.frames import HEADER_BYTES, framed
 
 START_SECONDS = 30.0
 """How long a helper may take until it listens; a tenth of a second is usual."""
-
-_BEGIN = "import sys; sys.path[:] = sys.argv[1:]; from chalicelib.adapters.expression_process import main; main()"
 
 _OWN_FAULT = frozenset(
     getattr(signal, name) for name in ("SIGPROF", "SIGABRT", "SIGSEGV", "SIGBUS") if hasattr(signal, name)
@@ -43,22 +40,7 @@ class Helper:
     @classmethod
     async def start(cls) -> "Helper":
         """Start a process, and return once it listens; raises WorkerMishapError where that cannot be."""
-        options = ["-I", "-B"] if sys.dont_write_bytecode else ["-I"]
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *options,
-                "-c",
-                _BEGIN,
-                *_path(),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,  # what the engine prints of a panic may quote data
-                env=_environment(),
-                cwd=Path(sys.executable).anchor,
-            )
-        except OSError as error:
-            raise WorkerMishapError("the process that evaluates expressions cannot be started") from error
+        process = await start_process("chalicelib.adapters.expression_process", "evaluates expressions")
         helper = cls(process)
         try:
             await helper.ask(None, START_SECONDS)
@@ -130,15 +112,3 @@ class Helper:
         """End it, and return its exit code once it has; it holds nothing that would have to be saved."""
         self.kill()
         return await self._process.wait()
-
-
-def _path() -> list[str]:
-    """Where this process finds its modules; "" is its working directory, which is not the helper's."""
-    return [os.path.abspath(each) for each in sys.path]  # noqa: PTH100  a path of an archive stays one
-
-
-def _environment() -> dict[str, str]:
-    """Nothing; but Windows starts no process without the place where it lies itself."""
-    if sys.platform == "win32":
-        return {"SYSTEMROOT": os.environ.get("SYSTEMROOT", "")}
-    return {}

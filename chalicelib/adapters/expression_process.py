@@ -9,13 +9,15 @@ import os
 import signal
 import sys
 
+from chalicelib.sandbox.confinement import limit_memory
+
 MEMORY_BYTES = 512 * 1024 * 1024
 """Address space of the whole process."""
 
 
 def main() -> None:
     """Serve the pipes that the process was started with."""
-    limit_memory()
+    limit_memory(MEMORY_BYTES)
     with contextlib.suppress(ValueError, OSError):  # not the main thread; no such signal
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its helpers itself
     # Imported late: the allocator of JSONata's engine reserves a gigabyte where it may.
@@ -26,14 +28,3 @@ def main() -> None:
         os.dup2(2, 1)
         send(answers_out, b"{}")
         serve(sys.stdin.buffer, answers_out)
-
-
-def limit_memory() -> None:
-    """Hold this process to its address space, and let it leave no memory on disk when it is killed."""
-    try:
-        import resource  # there is none on Windows
-    except ImportError:
-        return
-    for limit, value in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
-        with contextlib.suppress(ValueError, OSError):  # macOS may refuse the first, and does not heed it
-            resource.setrlimit(limit, (value, value))

@@ -13,6 +13,7 @@ from chalicelib.ports.door import (
     TurnedAway,
 )
 from chalicelib.ports.refusals import DAYS_KEPT, Refusal, Refusals
+from chalicelib.ports.sandbox import PLUGIN_LIMITS, Sandbox, SandboxHost, SandboxLimits, SandboxModule
 from chalicelib.ports.world import (
     Blobs,
     Clock,
@@ -58,12 +59,17 @@ __all__ = [
     "Link",
     "Listing",
     "Live",
+    "PLUGIN_LIMITS",
     "Page",
     "Plans",
     "Queue",
     "Received",
     "Refusal",
     "Refusals",
+    "Sandbox",
+    "SandboxHost",
+    "SandboxLimits",
+    "SandboxModule",
     "Schedules",
     "Signal",
     "StepDetails",
