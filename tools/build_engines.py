@@ -3,9 +3,9 @@
     python -m tools.build_engines [--check]
 
 `quickjs.wasm` is QuickJS-ng, as the crate `rquickjs-sys` carries its sources, with a small program of ours
-(`tools/engines/javascript.c`) in front. The crate is fetched by cargo and held against its SHA-256; the compiler is zig,
-as PyPI's `ziglang` brings it (`pip install penstock[engines]`). The same crate, compiler and program give the same bytes
-on every machine, so whoever doubts the shipped module builds it.
+(`tools/engines/javascript.c`) in front. The crate is fetched by cargo and held against its SHA-256; the compiler is
+zig, as PyPI's `ziglang` brings it (`pip install penstock[engines]`). The same crate, compiler and program give the same
+bytes on every machine, so whoever doubts the shipped module builds it.
 """
 
 import argparse
@@ -118,8 +118,8 @@ def _crate(crate: Crate, home: Path) -> bytes:
     package = home / "package"
     (package / "src").mkdir(parents=True)
     (package / "src" / "lib.rs").touch()
-    manifest = f'[package]\nname = "sources"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n{crate.name} = "={crate.version}"\n'
-    (package / "Cargo.toml").write_text(manifest)
+    head = '[package]\nname = "sources"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n'
+    (package / "Cargo.toml").write_text(f'{head}{crate.name} = "={crate.version}"\n')
     _run([cargo, "fetch", "--quiet"], package, {"CARGO_HOME": str(home)})
     content = next(home.glob(f"registry/cache/*/{crate.name}-{crate.version}.crate")).read_bytes()
     if (digest := hashlib.sha256(content).hexdigest()) != crate.sha256:

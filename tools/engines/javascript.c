@@ -236,7 +236,7 @@ static uint64_t refused(JSContext *js, const char *kind, const char *message)
     return refusal(js, kind, JS_NewString(js, message), 0, false);
 }
 
-/* The beginning of a text; whole characters as the engine counts them. */
+/* The beginning of a text, as text that UTF-8 can carry: half a surrogate pair becomes U+FFFD. */
 static JSValue cut(JSContext *js, JSValue text)
 {
     size_t length;
@@ -245,12 +245,19 @@ static JSValue cut(JSContext *js, JSValue text)
         JS_FreeValue(js, JS_GetException(js));
         return JS_NewString(js, "");
     }
-    if (length <= MOST_MESSAGE)
-        return text;
-    length = MOST_MESSAGE;
-    while (length > 0 && ((unsigned char)bytes[length] & 0xC0) == 0x80)
-        length--;
-    return JS_NewStringLen(js, bytes, length);
+    if (length > MOST_MESSAGE) {
+        length = MOST_MESSAGE;
+        while (length > 0 && ((unsigned char)bytes[length] & 0xC0) == 0x80)
+            length--;
+    }
+    char *kept = malloc(length + 1);
+    if (!kept)
+        return JS_NewString(js, "");
+    memcpy(kept, bytes, length);
+    for (size_t place = 0; place + 2 < length; place++)
+        if ((unsigned char)kept[place] == 0xED && (unsigned char)kept[place + 1] >= 0xA0)
+            memcpy(kept + place, "\xEF\xBF\xBD", 3);
+    return JS_NewStringLen(js, kept, length);
 }
 
 /* What was thrown, as an answer. */
@@ -281,17 +288,19 @@ static uint64_t thrown(JSContext *js, JSValueConst reason, const char *kind)
                    JS_IsBool(retry) && JS_ToBool(js, retry));
 }
 
-/* How deeply a JSON text is nested. */
-static int depth_of(const char *text, size_t length)
+/* How deeply a JSON text is nested, and whether half a surrogate pair stands in it: such a one, alone, is escaped. */
+static int depth_of(const char *text, size_t length, bool *has_half)
 {
     int depth = 0, deepest = 0;
     bool in_string = false;
     for (size_t place = 0; place < length; place++) {
         char at = text[place];
         if (in_string) {
-            if (at == '\\')
+            if (at == '\\') {
                 place++;
-            else if (at == '"')
+                if (length - place > 2 && text[place] == 'u' && text[place + 1] == 'd' && text[place + 2] > '7')
+                    *has_half = true;
+            } else if (at == '"')
                 in_string = false;
         } else if (at == '"')
             in_string = true;
@@ -331,8 +340,11 @@ static uint64_t returned(JSContext *js, JSValueConst value)
     const char *bytes = JS_ToCStringLen(js, &length, text);
     if (!bytes)
         return no_memory();
-    if (depth_of(bytes, length) > DEEPEST)
+    bool has_half = false;
+    if (depth_of(bytes, length, &has_half) > DEEPEST)
         return refused(js, "result", "it returned a value that is nested more than 100 levels deep");
+    if (has_half)
+        return refused(js, "result", "it returned text with half a character (a lone surrogate)");
     return framed(bytes, length);
 }
 
