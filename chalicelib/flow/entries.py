@@ -75,3 +75,10 @@ def effect_of(entry: Entry, parameters: Mapping[str, Json]) -> Effect:
             return _EFFECTS.get(word, Effect.AT_LEAST_ONCE) if isinstance(word, str) else Effect.AT_LEAST_ONCE
         case _:
             return Effect.PURE if entry.get("kind") == "control" else Effect.AT_LEAST_ONCE
+
+
+def plugin_of(entry: Entry) -> str:
+    """The hash that pins the version of the plugin whose node this is; empty for a node of Penstock's own."""
+    plugin = entry.get("plugin")
+    pin = plugin.get("hash") if isinstance(plugin, dict) else None
+    return pin if isinstance(pin, str) else ""

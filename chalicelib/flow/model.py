@@ -137,6 +137,8 @@ class FlowModel:
     durability: str = "barrier"
     concurrency: CapModel | None = None
     retention_seconds: float | None = None
+    plugins: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The version of each plugin, by name: a hash. What is published has one for each plugin that it uses."""
 
     def walk(self) -> Iterator[StepModel]:
         """Every step in document order: a loop before its body, and `on_failure` where it stands in the file."""

@@ -97,6 +97,8 @@ class StepPlan:
     body: "Body | None" = None
     feeds_count: bool = False
     """Feeds an `at_least` group, so its fact carries the commit order."""
+    plugin: str = ""
+    """Of a plugin's node: the hash that pins the plugin's version."""
 
     @property
     def is_handled(self) -> bool:

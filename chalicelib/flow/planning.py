@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from chalicelib.flow.canonical_json import to_json
-from chalicelib.flow.entries import Catalogue, effect_of, find_entry
+from chalicelib.flow.entries import Catalogue, effect_of, find_entry, plugin_of
 from chalicelib.flow.links import links_in
 from chalicelib.flow.model import FlowModel, StepModel, TriggerModel
 from chalicelib.flow.needs import Wired, wire
@@ -168,6 +168,7 @@ class _Planner:
             else None,
             error_is_named=step.id in self.wired.named_errors,
             apart=step.apart,
+            plugin=plugin_of(entry),
         )
 
     def _body(self, step: StepModel, body: tuple[StepPlan, ...], names: frozenset[str]) -> Body:

@@ -16,7 +16,7 @@ from chalicelib.flow.values import Json, Pointer
 
 FLOW_KEYS = (
     *("flow", "description", "timezone", "inputs", "vars", "triggers", "steps", "on_failure", "output"),
-    *("concurrency", "deadline", "durability", "retention"),
+    *("concurrency", "deadline", "durability", "retention", "plugins"),
 )
 TRIGGER_KEYS = (*("uses", "with", "credential", "verify", "dedupe", "if", "inputs", "respond", "overlap", "catch_up"),)
 DURABILITY = ("end", "barrier", "every")
@@ -28,6 +28,7 @@ CAP_KEYS = ("max", "key")
 MOST_AT_ONCE = 1000
 
 LONGEST = timedelta(days=3660)
+PIN = re.compile(r"[0-9a-f]{64}")
 
 
 class Reader:
@@ -217,7 +218,20 @@ def read_flow_keys(reader: Reader, data: Mapping[str, Json]) -> FlowModel:
         durability=reader.choice(data, "durability", DURABILITY, ()) or "barrier",
         concurrency=_read_cap(reader, data),
         retention_seconds=reader.duration(data, "retention", (), least=0.001),
+        plugins=_read_pins(reader, data),
     )
+
+
+def _read_pins(reader: Reader, data: Mapping[str, Json]) -> Mapping[str, str]:
+    """The version of each plugin: a hash by name."""
+    found = reader.optional_map(data, "plugins", (), "{geo: <the hash that `penstock plugins list` shows>}")
+    for name, pin in found.items():
+        if not isinstance(pin, str) or not PIN.fullmatch(pin):
+            what = f"`{name[:60]}` is pinned by the hash of a version, not {shown(pin)}."
+            reader.refuse(
+                ("plugins", name), what, "`penstock plugins list` shows it; without it the installed one is it."
+            )
+    return {name: pin for name, pin in found.items() if isinstance(pin, str)}
 
 
 def _read_cap(reader: Reader, data: Mapping[str, Json]) -> CapModel | None:

@@ -1,7 +1,7 @@
 """Where a credential may go, and which AWS service a host stands for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from chalicelib.errors import CredentialUnfitError
@@ -27,6 +27,16 @@ def refuse_other_hosts(fields: Mapping[str, str], host: str) -> None:
         )
     if not any(_fits(match, host) for match in matches if match):
         raise CredentialUnfitError(f"The credential may not go to {host[:120]}. It may go to: {', '.join(patterns)}.")
+
+
+def is_host_pattern(text: str) -> bool:
+    """Whether a text names hosts as a list does: `api.example.com`, `*.example.com`, `example.com:8443`."""
+    return _PATTERN.fullmatch(text) is not None
+
+
+def is_listed(patterns: Iterable[str], host: str) -> bool:
+    """Whether one of these patterns names a host (`host` or `host:port`, as `canonical.split_url` gives it)."""
+    return any((match := _PATTERN.fullmatch(text)) is not None and _fits(match, host) for text in patterns)
 
 
 def _fits(pattern: re.Match[str], host: str) -> bool:

@@ -73,7 +73,7 @@ def module_of(wat, name="guest"):
     return SandboxModule(hashlib.sha256(content).hexdigest(), name, load)
 
 
-LIMITS = SandboxLimits(seconds=2.0, fuel=300_000_000)
+LIMITS = SandboxLimits(seconds=2.0, fuel=50_000_000)
 
 
 def call(wat, request=None, *, tenant="main", **options):

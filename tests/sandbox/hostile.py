@@ -229,7 +229,7 @@ STOPPED = {
     ),
     "tables without end": (
         working(
-            f"""(loop $l (br_if $l (i32.ne (table.grow 0 (ref.null func) (i32.const 100)) (i32.const -1))))
+            """(loop $l (br_if $l (i32.ne (table.grow 0 (ref.null func) (i32.const 100)) (i32.const -1))))
                 (if (i32.gt_u (table.size 0) (i32.const 20000)) (then (loop $m (br $m)))) unreachable""",
             more="(table 1 funcref)",
         ),
