@@ -15,6 +15,8 @@ from chalicelib.adapters.egress import policy_for_flows
 from chalicelib.adapters.environment import EnvironmentCredentials, stage_vars_from
 from chalicelib.adapters.expressions_apart import ApartEvaluator
 from chalicelib.adapters.http import HttpClient, client_for_flows
+from chalicelib.adapters.machine_code import MachineCode
+from chalicelib.adapters.sandbox import ProcessSandbox
 from chalicelib.adapters.sqlite.store import SqliteStore
 from chalicelib.adapters.tap import Tap
 from chalicelib.api.app import Api
@@ -34,6 +36,7 @@ from chalicelib.worker.ends import Background, Ends
 from chalicelib.worker.links import Links
 from chalicelib.worker.listener import Listener
 from chalicelib.worker.plans import RememberedPlans
+from chalicelib.worker.plugins import InstalledPlugins
 from chalicelib.worker.sweeper import sweep, take_up
 from chalicelib.worker.tools import Settings, Tools
 
@@ -43,6 +46,8 @@ MOST_RESUMED = 100_000
 MOST_SWEPT = 1_000
 MOST_BURIED = 10
 SWEEP_SECONDS = 1.0
+COMPILED = "plugins"
+"""The folder of compiled plugins, beside the store."""
 MOST_FORGOTTEN = 64
 BREATH_SECONDS = 0.05
 FORGET_SECONDS = 30.0
@@ -104,8 +109,13 @@ class Embedded:
         self.evaluator = ApartEvaluator()
         self.ends = Ends()
         self.background = Background(settings.concurrency)
+        self.documents = store.documents
+        self.sandbox = ProcessSandbox(
+            MachineCode(settings.store.parent / COMPILED, settings.link_key) if settings.link_key is not None else None
+        )
+        self.plugins = InstalledPlugins(self.documents, store.blobs, self.sandbox, self.http)
         plans = StepByStepPlans if settings.step_by_step else RememberedPlans
-        self.plans = plans(store.versions, catalogue.entries(), self.clock, pointer_age=1_000)
+        self.plans = plans(store.versions, catalogue.entries(), self.clock, pointer_age=1_000, plugins=self.plugins)
         self.tools = Tools(
             clock=self.clock,
             ids=self.ids,
@@ -121,6 +131,8 @@ class Embedded:
             announce=self.ends.announce,
             respond=self.ends.respond,
             links=Links(settings.link_key, settings.base_url) if settings.link_key is not None else None,
+            plugins=self.plugins,
+            sandbox=self.sandbox,
         )
         self.door = FrontDoor(self.tools, self.ends, self.background)
         self.schedules: Schedules | None = None
@@ -144,6 +156,7 @@ class Embedded:
                 ),
                 sender_hosts=SenderHosts(self.http, self.clock),
                 refusals=self.refusals,
+                plugins=self.plugins,
                 on_published=self._published,
             )
         )
@@ -233,6 +246,7 @@ class Embedded:
         await self.background.stop()
         await self.refusals.flush(is_last=True)
         await self.evaluator.close()
+        await self.sandbox.close()
         await self.http.close()
         await self.store.close()
 

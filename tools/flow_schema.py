@@ -72,6 +72,12 @@ def flow_schema(entries: Mapping[str, Mapping[str, Any]]) -> Schema:
                 "enum": ["end", "barrier", "every"],
             },
             "retention": {**_DURATION, "description": "How long ended executions are kept."},
+            "plugins": {
+                "description": "The version of each plugin, by its hash; without it the one that is installed.",
+                "type": "object",
+                "propertyNames": {"pattern": _ID},
+                "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            },
         },
         "definitions": {
             "trigger": _placed(_TRIGGER, triggers),

@@ -1,5 +1,8 @@
 """The catalogue, as the palette and the forms read it; no node is imported."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from chalicelib.api.request import Answer, json_answer
 from chalicelib.api.tools import Call
 from chalicelib.catalogue import entries
@@ -14,7 +17,7 @@ async def list_nodes(call: Call) -> Answer:
     """Every node in short, by type; `kind` and `service` narrow it."""
     found: list[Json] = [
         {name: entry.get(name) for name in _SHORT}
-        for entry in entries().values()
+        for entry in (await _catalogue(call)).values()
         if all(entry.get(name) == wanted for name, wanted in call.query.items())
     ]
     return json_answer({"items": found})
@@ -22,7 +25,7 @@ async def list_nodes(call: Call) -> Answer:
 
 async def show(call: Call) -> Answer:
     """One node with everything that the catalogue knows of it; a former type leads to its node too."""
-    node_type, catalogue = call.names["type"], entries()
+    node_type, catalogue = call.names["type"], await _catalogue(call)
     entry = catalogue.get(node_type)
     if entry is None:
         entry = next((each for each in catalogue.values() if node_type in each["formerly"]), None)
@@ -31,3 +34,10 @@ async def show(call: Call) -> Answer:
             f"There is no such node.{did_you_mean(node_type, catalogue)} GET /api/v1/nodes lists those there are."
         )
     return json_answer(entry)
+
+
+async def _catalogue(call: Call) -> Mapping[str, Any]:
+    """Our own nodes, and those of the plugins that are installed."""
+    if call.tools.plugins is None:
+        return entries()
+    return {**await call.tools.plugins.entries(call.tenant), **entries()}

@@ -1,7 +1,7 @@
 """Publishing: the check first, everything at once; then the version, for good; then the pointer to it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -15,6 +15,7 @@ from chalicelib.api.flows import (
     triggers_to_json,
 )
 from chalicelib.api.hooks import verification_of
+from chalicelib.api.pins import NO_PLUGINS, pinned, plugins_for
 from chalicelib.api.problems import problem_to_json
 from chalicelib.api.request import Answer, Request, json_answer
 from chalicelib.api.times import to_milliseconds
@@ -28,6 +29,7 @@ from chalicelib.errors import (
     UsageError,
 )
 from chalicelib.flow.check import Report, check, refuse, refuse_text
+from chalicelib.flow.check_nodes import Build
 from chalicelib.flow.listening import listens_of
 from chalicelib.flow.plan import Plan, TriggerPlan
 from chalicelib.flow.planning import make_plan, version_of
@@ -50,10 +52,12 @@ async def publish(call: Call) -> Answer:
     """
     tools, name = call.tools, flow_name(call)
     document = _read(call.request, name)
-    report = checked(document, name)
-    version, text = version_of(document.data, tools.settings.stage_vars)
+    plugins = await plugins_for(call, document.data)
+    report = checked(document, name, plugins)
+    data = pinned(document.data, plugins)
+    version, text = version_of(data, tools.settings.stage_vars)
     known = await tools.versions.live(call.tenant, name)
-    plan = make_plan(document.data, entries(), stage_vars=tools.settings.stage_vars)
+    plan = make_plan(data, {**plugins, **entries()}, stage_vars=tools.settings.stage_vars)
     warnings: list[Json] = [problem_to_json(each) for each in report.warnings]
     if call.query.get("dry_run"):
         return json_answer(
@@ -132,23 +136,23 @@ async def rotate(call: Call) -> Answer:
     return json_answer(trigger_to_json(call, after, trigger))
 
 
-def checked(document: Document, name: str) -> Report:
+def checked(document: Document, name: str, plugins: Mapping[str, Json] = NO_PLUGINS) -> Report:
     """As `reported`; raises FlowTextError where the text itself has problems, else FlowCheckError, with all of them."""
-    report = reported(document, name)
+    report = reported(document, name, plugins)
     refuse_text(document, report)
     refuse(report, document.name)
     return report
 
 
-def reported(document: Document, name: str) -> Report:
+def reported(document: Document, name: str, plugins: Mapping[str, Json] = NO_PLUGINS) -> Report:
     """All that the check has to say, wherever a flow is checked: in publishing, on the command line, in a folder.
 
     Beyond `flow.check` it knows the schemes there are with their options, what clocks do to a schedule, and the name
-    that the address says.
+    that the address says. `plugins` are the nodes of plugins, by type.
     """
     dashed = scheme_names()
     schemes = {*dashed, *(scheme.replace("-", "_") for scheme in dashed)}
-    report = check(document, entries(), schemes=schemes, build=build)
+    report = check(document, {**plugins, **entries()}, schemes=schemes, build=_builder(plugins))
     problems = [*report.problems, *_scheme_problems(document), *_schedule_problems(document)]
     given = document.data.get("flow")
     if isinstance(given, str) and given != name:
@@ -157,6 +161,11 @@ def reported(document: Document, name: str) -> Report:
         problems.append(Problem(document.name, place.line, place.column, what, "Let both say the same."))
     problems.sort(key=lambda one: (one.line, one.column))
     return Report(tuple(problems), report.warnings)
+
+
+def _builder(plugins: Mapping[str, Json]) -> Build:
+    """`catalogue.build`, and nothing for the nodes of plugins: the check has held them against all that is declared."""
+    return lambda uses, parameters: None if uses in plugins else build(uses, parameters)
 
 
 def _read(request: Request, name: str) -> Document:

@@ -54,6 +54,8 @@ _FLOW: Final = f"{_V1}/flows/{{flow}}"
 _EXECUTION: Final = f"{_V1}/executions/{{id}}"
 _CALLBACK: Final = "/callbacks/{link}"
 _APPROVAL: Final = "/approvals/{link}"
+_PLUGINS: Final = f"{_V1}/plugins"
+_PLUGIN: Final = ((200, "Plugin"),)
 _HOOK_ANSWERS: Final = ((200, ""), (202, "Accepted"))
 
 
@@ -277,6 +279,38 @@ TABLE: Final[tuple[Route, ...]] = (
     ),
     Route(
         ("GET",), f"{_V1}/nodes", "nodes:list_nodes", Role.VIEWER, "List the nodes.", ((200, "Nodes"),), query="Nodes"
+    ),
+    Route(("GET",), _PLUGINS, "plugins:list_plugins", Role.ADMIN, "List the plugins.", ((200, "Plugins"),)),
+    Route(("POST",), _PLUGINS, "plugins:add", Role.ADMIN, "Install one.", ((201, "Plugin"),), takes="AddPlugin"),
+    Route(
+        ("POST",),
+        f"{_V1}/plugin-parts",
+        "plugins:keep_part",
+        Role.ADMIN,
+        "Keep a part of a package.",
+        ((201, "PluginPart"),),
+        takes="*",
+    ),
+    Route(
+        ("POST",), f"{_PLUGINS}/{{name}}/grant", "plugins:grant", Role.ADMIN, "Let it do more.", _PLUGIN, takes="Grants"
+    ),
+    Route(
+        ("POST",),
+        f"{_PLUGINS}/{{name}}/revoke",
+        "plugins:revoke",
+        Role.ADMIN,
+        "Let it do less.",
+        _PLUGIN,
+        takes="Grants",
+    ),
+    Route(
+        ("DELETE",),
+        f"{_PLUGINS}/{{name}}",
+        "plugins:remove",
+        Role.ADMIN,
+        "Remove one, with what it kept.",
+        ((200, "PluginRemoved"),),
+        query="Force",
     ),
     Route(("GET",), f"{_V1}/nodes/{{type}}", "nodes:show", Role.VIEWER, "Show a node.", ((200, "Node"),)),
 )

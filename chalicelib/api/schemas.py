@@ -59,13 +59,28 @@ PARAMETERS: Final[Mapping[str, Properties]] = {
         "flow": _optional(_FLOW_NAME, "Only of this flow."),
         "days": {"type": "integer", "minimum": 1, "maximum": 30, "default": 7, "description": "Of so many days."},
     },
+    "Force": {"force": {"type": "boolean", "default": False, "description": "Though published flows use it."}},
     "Nodes": {
         "kind": _optional({"type": "string", "enum": ["action", "control", "trigger"]}, "Only of this kind."),
         "service": _optional(_TEXT, "Only of this service."),
     },
 }
 
+_GRANTS: Final[dict[str, Json]] = {
+    "http": _optional({"type": "array", "items": {"type": "string"}}, "Hosts, as the plugin asks for them."),
+    "kv": {"type": "boolean", "default": False, "description": "A key-value space of its own."},
+    "log": {"type": "boolean", "default": False, "description": "Lines in the server's log."},
+    "wasi": {"type": "boolean", "default": False, "description": "The small part of WASI that its toolchain needs."},
+}
+
 BODIES: Final[Mapping[str, Properties]] = {
+    "Grants": _GRANTS,
+    "AddPlugin": {
+        "parts": {"type": "array", "items": {"type": "string"}, "description": "The package's parts, in order."},
+        "grant": _optional(
+            {"type": "object", "properties": _GRANTS, "additionalProperties": False}, "Nothing without it."
+        ),
+    },
     "Start": {
         "inputs": _optional(_OBJECT, "The flow's inputs."),
         "trigger": _optional(_TEXT, "A trigger's id: the execution then starts as if it had fired."),
@@ -288,6 +303,21 @@ ANSWERS: Final[Mapping[str, dict[str, Json]]] = {
             _object(number={"type": "integer"}, started=_TIME, ended=_MAYBE_TIME, code=_MAYBE_TEXT, message=_MAYBE_TEXT)
         ),
     ),
+    "Plugin": _object(
+        name=_TEXT,
+        version=_TEXT,
+        hash=_TEXT,
+        summary=_TEXT,
+        asks=_ref("PluginGrants"),
+        granted=_ref("PluginGrants"),
+        nodes=_list(_TEXT),
+        added=_TIME,
+        versions=_list(_object(hash=_TEXT, version=_TEXT)),
+    ),
+    "PluginGrants": _object(http=_list(_TEXT), kv=_FLAG, log=_FLAG, wasi=_FLAG),
+    "Plugins": _object(items=_list(_ref("Plugin"))),
+    "PluginPart": _object(part=_TEXT),
+    "PluginRemoved": _object(name=_TEXT, used_by=_list(_TEXT)),
     "Nodes": _object(
         items=_list(
             _object(

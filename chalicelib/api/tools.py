@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chalicelib.api.auth import Caller, Keys, Role
 from chalicelib.api.refusal_tally import RefusalTally
@@ -13,6 +13,9 @@ from chalicelib.api.sender_hosts import SenderHosts
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.values import Json
 from chalicelib.ports import Blobs, Clock, Credentials, Door, Facts, Ids, Live, Plans, Versions
+
+if TYPE_CHECKING:
+    from chalicelib.ports.plugins import Plugins
 
 NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
 
@@ -53,6 +56,8 @@ class Tools:
     """Where senders' certificates are fetched; None: schemes that need one answer that they cannot verify."""
     refusals: RefusalTally | None = None
     """Where refused deliveries are counted; None: nowhere."""
+    plugins: "Plugins | None" = None
+    """What strangers' nodes are installed; None where none run."""
     on_published: Callable[[Live, Plan], Awaitable[None]] = tell_nobody
     """Told whenever a flow's pointer was written, and again when the same version is published again: schedules."""
 

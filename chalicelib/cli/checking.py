@@ -1,6 +1,7 @@
 """`penstock check`, `plan` and `fmt`: what can be said of a flow file without running it."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,9 +102,19 @@ def plan_of(path: Path) -> Any:
     from chalicelib.catalogue import entries
     from chalicelib.flow.planning import make_plan
 
-    document = read_flow(path, is_draft=True)
-    checked(document, name_of(document, path))
-    return make_plan(document.data, entries())
+    document, plugins = read_flow(path, is_draft=True), plugins_here()
+    checked(document, name_of(document, path), plugins)
+    return make_plan(document.data, {**plugins, **entries()})
+
+
+def plugins_here() -> Mapping[str, Json]:
+    """The nodes of the packages in the folder `plugins`, or PENSTOCK_PLUGINS: a server knows those it has itself."""
+    folder = Path(os.environ.get("PENSTOCK_PLUGINS", "plugins"))
+    if not any(folder.glob("*.penstock")):
+        return {}
+    from chalicelib.local.plugin_files import entries_in  # imported late: it brings the sandbox
+
+    return entries_in(folder)
 
 
 def _checked(path: Path) -> dict[str, Any]:
@@ -117,7 +128,7 @@ def _checked(path: Path) -> dict[str, Any]:
     try:
         document = read_flow(path, is_draft=True)
         name = name_of(document, path)
-        report = reported(document, str(name))
+        report = reported(document, str(name), plugins_here())
         problems, warnings = problems_to_json(report.problems), problems_to_json(report.warnings)
         refuse_text(document, report)
         refuse(report, str(path))

@@ -15,6 +15,7 @@ from chalicelib.cli import (
     executions,
     flows,
     nodes,
+    plugins,
     publishing,
     refusals,
     running,
@@ -96,6 +97,7 @@ for _name, _command, _panel in _COMMANDS:
     app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(flows.app, name="flows", rich_help_panel=SERVER)
 app.add_typer(executions.app, name="executions", rich_help_panel=SERVER)
+app.add_typer(plugins.app, name="plugins", rich_help_panel=SERVER)
 app.add_typer(nodes.app, name="nodes", rich_help_panel=HERE)
 
 

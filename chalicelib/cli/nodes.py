@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from chalicelib.catalogue import entries
+from chalicelib.cli.checking import plugins_here
 from chalicelib.cli.options import AsJson
 from chalicelib.cli.printing import say, say_json, say_table, shown
 from chalicelib.errors import NodeUnknownError
@@ -26,7 +27,7 @@ def list_nodes(
     wanted = [word.lower() for word in words or ()]
     found = [
         entry
-        for entry in entries().values()
+        for entry in _all().values()
         if (kind is None or entry["kind"] == kind)
         and all(word in f"{entry['type']} {entry['title']} {entry['summary']}".lower() for word in wanted)
     ]
@@ -97,11 +98,16 @@ def _type(field: dict[str, Any]) -> str:
 
 
 def _find(node_type: str) -> dict[str, Any]:
-    for entry in entries().values():
+    for entry in _all().values():
         if node_type == entry["type"] or node_type in entry["formerly"]:
             return entry
     from chalicelib.flow.findings import did_you_mean  # imported late: only mistakes need it
 
     raise NodeUnknownError(
-        f"There is no node {node_type}.{did_you_mean(node_type, entries())} `penstock nodes list` shows them all."
+        f"There is no node {node_type}.{did_you_mean(node_type, _all())} `penstock nodes list` shows them all."
     )
+
+
+def _all() -> dict[str, Any]:
+    """Our own nodes, and those of the plugins that lie here."""
+    return {**plugins_here(), **entries()}

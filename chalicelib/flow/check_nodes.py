@@ -132,7 +132,10 @@ def _entry(uses: str, pointer: Pointer, catalogue: Catalogue) -> Entry | Finding
         meant = instead_of_node(uses)
         hint = f" Did you mean `{meant}`?" if meant in catalogue else did_you_mean(uses, catalogue)
         what = f"There is no node `{uses[:80]}`.{hint}"
-        return Finding((*pointer, "uses"), what, "`penstock nodes list` shows those there are.")
+        do = "`penstock nodes list` shows those there are."
+        if uses.startswith("plugin_"):
+            do = "Install the plugin, or put its package into the folder `plugins`: `penstock plugins list` shows them."
+        return Finding((*pointer, "uses"), what, do)
     return found[1]
 
 

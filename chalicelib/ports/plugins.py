@@ -1,6 +1,6 @@
 """The installed plugins of a tenant, as a Protocol, and the values that cross it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -44,6 +44,8 @@ class PluginCall:
     now: datetime
     zone: str
     seconds: float
+    mask: Callable[[str], str] = str
+    """Strikes the secrets of the execution out of what the plugin logs."""
 
 
 @dataclass(slots=True)

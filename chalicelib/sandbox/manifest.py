@@ -36,6 +36,7 @@ _SCHEMA_KEYS: Final = (
     *("optional", "widget", *_NUMBERS, *_SIZES),
 )
 """No `pattern`: a stranger's would be tried in the server, and its time may grow with the text. No `$ref`."""
+MANIFESTS_HINT: Final = "plugin.yaml or plugin.json"
 _TYPES: Final = ("string", "number", "integer", "boolean", "array", "object")
 _DEEPEST_SCHEMA = 10
 _LONGEST_TEXT = 2_000
@@ -224,12 +225,12 @@ def _node(node: Mapping[str, Json], where: str, asks: Asks) -> Mapping[str, Json
         if example is not None:
             _only(_object(example, f"{where}.example"), ("given", "returns", "about"), f"{where}.example")
             _object(_object(example, where).get("given", {}), f"{where}.example.given")
-    doc = _text(node, "doc", where) if "doc" in node else ""
+    if "doc" in node:
+        _text(node, "doc", where)
     return {
         **node,
         "title": _text(node, "title", where),
         "summary": _text(node, "summary", where),
-        "doc": doc,
         "effect": effect,
         "parameters": {"properties": {}, "required": [], **schema, "additionalProperties": False},
     }

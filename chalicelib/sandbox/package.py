@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -40,29 +41,32 @@ def read_package(content: bytes) -> Package:
     found = [name for name in MANIFESTS if name in files]
     if len(found) != 1 or MODULE not in files or len(files) != 2:
         raise refused(f"a package holds {MANIFESTS[0]} or {MANIFESTS[1]}, and {MODULE}, and nothing else")
-    return package_of(files[found[0]], found[0], files[MODULE])
-
-
-def package_of(manifest: bytes, name: str, module: bytes) -> Package:
-    """The package of a manifest, in a file of this name, and a module."""
-    digest = hashlib.sha256(module).hexdigest()
-    read = read_manifest(manifest, name, digest)
-    if read.sha256 != digest:
-        raise refused(f"`sha256` is that of another module: {MODULE} has {digest}")
-    shape = look_at(module)
-    if shape.wants_wasi and not read.asks.wasi:
-        raise refused("its module imports WASI, and the manifest does not ask for it: `asks: {wasi: true}`")
-    return Package(read, module, shape.wants_wasi)
+    return _checked(read_manifest(files[found[0]], found[0]), files[MODULE])
 
 
 def write_package(manifest: bytes, name: str, module: bytes) -> bytes:
-    """A package file, the same for the same content; raises as `package_of` does."""
-    package_of(manifest, name, module)
+    """A package of a manifest, in a file of this name, and a module: the same bytes for the same content.
+
+    The manifest may leave the module's hash out here; in the package it stands. Raises as `read_package` does.
+    """
+    digest = hashlib.sha256(module).hexdigest()
+    whole = _checked(read_manifest(manifest, name, digest), module).manifest
+    text = json.dumps(whole.to_json(), ensure_ascii=False, indent=1).encode()
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for each, content in ((name, manifest), (MODULE, module)):
+        for each, content in ((MANIFESTS[1], text), (MODULE, module)):
             archive.writestr(zipfile.ZipInfo(each, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED, 9)
     return made.getvalue()
+
+
+def _checked(manifest: Manifest, module: bytes) -> Package:
+    digest = hashlib.sha256(module).hexdigest()
+    if manifest.sha256 != digest:
+        raise refused(f"`sha256` is that of another module: {MODULE} has {digest}")
+    wants_wasi = look_at(module).wants_wasi
+    if wants_wasi and not manifest.asks.wasi:
+        raise refused("its module imports WASI, and the manifest does not ask for it: `asks: {wasi: true}`")
+    return Package(manifest, module, wants_wasi)
 
 
 def _files(content: bytes) -> dict[str, bytes]:

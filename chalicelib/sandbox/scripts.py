@@ -5,14 +5,10 @@ long it is, both zero as it is shipped. Here the memory is made larger by as man
 data segments are added: the script, behind everything else, and those eight bytes. Nothing is compiled.
 """
 
-import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Final
 
-from chalicelib.errors import PenstockError
 from chalicelib.sandbox.errors import ModuleRefusedError
-from chalicelib.sandbox.languages import engine
 
 PAGE_BYTES: Final = 65_536
 MOST_SCRIPT_BYTES: Final = 2_000_000
@@ -146,21 +142,3 @@ def _with_segments(data: bytes, segments: list[tuple[int, bytes]]) -> bytes:
         for offset, content in segments
     )
     return _leb(count + len(segments)) + data[at:] + added
-
-
-def main(arguments: Sequence[str]) -> int:
-    """`python -m chalicelib.sandbox.scripts plugin.js plugin.wasm`: write the module of a script."""
-    if len(arguments) != 2:
-        sys.stderr.write("usage: python -m chalicelib.sandbox.scripts plugin.js plugin.wasm\n")
-        return 2
-    source, target = map(Path, arguments)
-    try:
-        target.write_bytes(with_script(engine("javascript"), source.read_text("utf-8")))
-    except (PenstockError, OSError, UnicodeError) as error:
-        sys.stderr.write(f"{source}: {error.detail if isinstance(error, PenstockError) else error}\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

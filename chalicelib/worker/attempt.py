@@ -59,6 +59,10 @@ async def act(
     """
     if tools.stand_in is not None and (stood_in := await tools.stand_in(prepared, around, number)) is not None:
         return stood_in
+    if prepared.step.plugin:
+        from chalicelib.worker.plugin_steps import run_plugin  # imported late: few flows have one
+
+        return await run_plugin(tools, prepared, around, timeout_seconds)
     return await _run_node(tools, prepared, around, timeout_seconds)
 
 
@@ -98,7 +102,7 @@ async def _run_node(tools: Tools, prepared: Prepared, around: Surroundings, time
     except Exception as error:  # noqa: BLE001  a node is other people's code: its bug fails its step alone
         said = f"The node `{step.uses}` failed in an unforeseen way ({type(error).__name__}); this is a bug in it."
         failure = Failure("node_bug", said, sent=_sent(errand))
-    return _failed(_as_sent(failure, errand), around.secrets)
+    return masked(_as_sent(failure, errand), around.secrets)
 
 
 def _errand(
@@ -160,7 +164,7 @@ def _as_sent(failure: Failure, errand: Errand | None) -> Failure:
     return replace(failure, sent="partly" if errand.asked > 1 else "answered")
 
 
-def _failed(failure: Failure, secrets: Secrets) -> Failed:
+def masked(failure: Failure, secrets: Secrets) -> Failed:
     """The failure with every secret masked."""
     return Failed(
         Failure(

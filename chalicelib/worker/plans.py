@@ -3,12 +3,16 @@
 import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from chalicelib.flow.plan import Plan
 from chalicelib.flow.planning import make_plan
 from chalicelib.flow.values import Json
 from chalicelib.ports import Clock, Live, Versions
 from chalicelib.worker.budget import to_milliseconds
+
+if TYPE_CHECKING:
+    from chalicelib.ports.plugins import Plugins
 
 MOST_PLANS = 256
 
@@ -17,8 +21,16 @@ class RememberedPlans:
     """Plans by version, for as long as they are used; pointers for `pointer_age` milliseconds (5 s on Lambda)."""
 
     def __init__(
-        self, versions: Versions, catalogue: Mapping[str, Json], clock: Clock, *, pointer_age: int = 5_000
+        self,
+        versions: Versions,
+        catalogue: Mapping[str, Json],
+        clock: Clock,
+        *,
+        pointer_age: int = 5_000,
+        plugins: "Plugins | None" = None,
     ) -> None:
+        """`plugins` knows the nodes of the versions that flows pin; None: there are none here."""
+        self._plugins = plugins
         self._versions = versions
         self._catalogue = catalogue
         self._clock = clock
@@ -33,12 +45,21 @@ class RememberedPlans:
         plan = self._plans.get(key)
         if plan is None:
             text = await self._versions.text(tenant, flow, version)
-            plan = make_plan(json.loads(text), self._catalogue)
+            data = json.loads(text)
+            plan = make_plan(data, await self._catalogue_for(tenant, data))
             self._plans[key] = plan
             if len(self._plans) > MOST_PLANS:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)
         return plan
+
+    async def _catalogue_for(self, tenant: str, data: Mapping[str, Json]) -> Mapping[str, Json]:
+        """Our own nodes, and those of the plugins that the version pins."""
+        pins = data.get("plugins")
+        if self._plugins is None or not isinstance(pins, dict):
+            return self._catalogue
+        known = {name: pin for name, pin in pins.items() if isinstance(pin, str)}
+        return {**await self._plugins.pinned(tenant, known), **self._catalogue}
 
     async def live(self, tenant: str, flow: str) -> Live | None:
         """The published version, as it is or was a moment ago."""

@@ -42,8 +42,6 @@ class InstalledPlugins:
     blobs: Blobs
     sandbox: Compiling
     http: Http
-    mask: Callable[[str], str] = str
-    """Strikes secrets out of what plugins log."""
     _manifests: OrderedDict[str, Manifest] = field(default_factory=OrderedDict[str, Manifest])
 
     async def entries(self, tenant: str) -> Mapping[str, Json]:
@@ -128,7 +126,7 @@ class InstalledPlugins:
             sent,
             http=self.http,
             documents=self.documents,
-            mask=self.mask,
+            mask=call.mask,
             seconds=seconds,
         )
         context: dict[str, Json] = {

@@ -11,6 +11,7 @@ from chalicelib.ports import Blobs, Clock, Credentials, Evaluator, Facts, Http, 
 
 if TYPE_CHECKING:
     from chalicelib.kit.values import Outcome
+    from chalicelib.ports.plugins import Plugins
     from chalicelib.worker.links import Links
     from chalicelib.worker.prepared import Prepared, Surroundings
 
@@ -84,6 +85,8 @@ class Tools:
     """Makes and reads resume links; None where nobody could use one."""
     respond: Callable[[str, Json], None] = _answer_nobody
     """Told, by execution, what a `respond` step said, once that is recorded; for whoever waits in this process."""
+    plugins: "Plugins | None" = None
+    """Runs the nodes of plugins; None where none run."""
     sandbox: Sandbox | None = None
     """Where WebAssembly runs; None where nothing of the kind may."""
     remembered: Remembered = field(default_factory=_nothing_yet)

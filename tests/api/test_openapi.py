@@ -54,7 +54,19 @@ def test_what_strangers_send_to_a_link_is_not_described_as_a_flow_file():
 
 def test_routes_are_sorted_under_what_they_are_about():
     tags = {tag for item in document()["paths"].values() for operation in item.values() for tag in operation["tags"]}
-    assert tags == {"hooks", "callbacks", "approvals", "flows", "executions", "refusals", "nodes", "health", "openapi"}
+    assert tags == {
+        "hooks",
+        "callbacks",
+        "approvals",
+        "flows",
+        "executions",
+        "refusals",
+        "nodes",
+        "plugins",
+        "plugin-parts",
+        "health",
+        "openapi",
+    }
 
 
 def test_anybody_may_read_it():

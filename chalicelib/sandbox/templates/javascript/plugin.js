@@ -1,5 +1,5 @@
-// Three nodes: one that computes, one that remembers, one that asks a server. Build:
-//     python -m chalicelib.sandbox.scripts plugin.js plugin.wasm
+// Three nodes: one that computes, one that remembers, one that asks a server. 
+// Nothing is to be built: `penstock plugins test`, `pack` and `add` take the script as it is.
 
 penstock.node("greet", ({ name }) => {
     if (!name) {
