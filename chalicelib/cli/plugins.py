@@ -1,6 +1,5 @@
 """`penstock plugins`: strangers' nodes, from their first file to what they are granted on a server."""
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -142,7 +141,9 @@ def pack(
 @app.command("test")
 def try_it(plugin: _Place, as_json: AsJson = False) -> None:
     """Run the examples in a plugin's manifest, in the sandbox, on this machine. Nothing is sent."""
-    from chalicelib.local.plugin_files import package_bytes, try_examples  # imported late, as above
+    import asyncio  # imported late, as what follows
+
+    from chalicelib.local.plugin_files import package_bytes, try_examples
 
     tried = asyncio.run(try_examples(package_bytes(plugin)))
     if as_json:

@@ -46,6 +46,7 @@ def dev(
             say(line)
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("penstock.plugins").setLevel(logging.INFO)  # those that were granted `log` are to be heard
     settings = DevSettings(
         flows=flows,
         store=store,

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from chalicelib import errors
 from chalicelib.errors import PenstockError, Problem, ServiceError
+from chalicelib.sandbox import errors as sandbox_errors
 
 OPEN = frozenset({"queued", "running", "paused", "ending"})
 """Statuses of an execution that goes on."""
@@ -45,5 +46,6 @@ def _problems(given: Any) -> Iterator[Problem]:
 @cache
 def _by_code() -> dict[str, type[PenstockError]]:
     """Every error by its code; where a family and one of its errors share it, the error."""
-    found = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, PenstockError)]
+    of_rooms = [*vars(sandbox_errors).values(), *vars(errors).values()]
+    found = [each for each in of_rooms if isinstance(each, type) and issubclass(each, PenstockError)]
     return {each.code: each for each in found}

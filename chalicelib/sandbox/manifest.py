@@ -31,7 +31,7 @@ _KEYS: Final = ("plugin", "version", "abi", "sha256", "summary", "asks", "nodes"
 _NODE_KEYS: Final = ("title", "summary", "doc", "effect", "parameters", "output", "example", "more_examples")
 _NUMBERS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _SIZES: Final = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
-_SCHEMA_KEYS: Final = (
+SCHEMA_KEYS: Final = (
     *("type", "description", "default", "enum", "items", "properties", "required", "additionalProperties"),
     *("optional", "widget", *_NUMBERS, *_SIZES),
 )
@@ -240,7 +240,7 @@ def _schema(schema: Mapping[str, Json], where: str, depth: int) -> None:
     """Whether a schema has only words that the check, the forms and the worker know."""
     if depth > _DEEPEST_SCHEMA:
         raise refused(f"{where} is nested too deeply")
-    _only(schema, _SCHEMA_KEYS, where)
+    _only(schema, SCHEMA_KEYS, where)
     for word, value in schema.items():
         if (wanted := _wrong(word, value)) is not None:
             raise refused(f"{where}: `{word}` is {wanted}")
