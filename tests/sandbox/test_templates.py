@@ -138,6 +138,8 @@ def plugin(request, tmp_path_factory):
     content = (folder / "plugin.wasm").read_bytes()
     manifest = read_manifest((folder / "plugin.yaml").read_bytes(), "plugin.yaml", "0" * 64)
     assert manifest.asks.wasi == look_at(content).wants_wasi
+    if request.param == "go" and os.getloadavg()[0] > 3 * (os.cpu_count() or 1):
+        pytest.skip("the machine is too busy: Go's run time would not be compiled within the sandbox's patience")
     with asyncio.Runner() as runner:
         made = Plugin(module_of(content, request.param), runner, wasi=manifest.asks.wasi)
         yield made
