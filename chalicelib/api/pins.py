@@ -17,8 +17,8 @@ NO_PLUGINS: Final[Mapping[str, Json]] = MappingProxyType({})
 async def plugins_for(call: Call, data: Mapping[str, Json]) -> Mapping[str, Json]:
     """The nodes of plugins that a flow may use, by type: of each plugin one version.
 
-    Raises PluginsNotHereError where the flow uses one, or a program, and none runs here, PluginMissingError for a version
-    that was never installed here.
+    Raises PluginsNotHereError where the flow uses one, or a program, and none runs here, PluginMissingError for a
+    version that was never installed here.
     """
     used, plugins = used_by(data), call.tools.plugins
     if plugins is None and (programs := _programs_in(data)):

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import chalicelib.sandbox
 from chalicelib.adapters.memory.blobs import MemoryBlobs
 from chalicelib.adapters.memory.documents import MemoryDocuments
 from chalicelib.adapters.sandbox import ProcessSandbox
@@ -16,7 +15,7 @@ from chalicelib.flow.values import Json
 from chalicelib.local.folder import read_file
 from chalicelib.ports import HttpAnswer, HttpRequest
 from chalicelib.ports.plugins import PluginCall, Sent
-from chalicelib.sandbox.languages import engine
+from chalicelib.sandbox.languages import TEMPLATES, engine
 from chalicelib.sandbox.manifest import MANIFESTS_HINT, Asks, read_manifest
 from chalicelib.sandbox.package import MANIFESTS, MODULE, SUFFIX, Package, read_package, write_package
 from chalicelib.sandbox.scripts import with_script
@@ -25,8 +24,6 @@ from chalicelib.worker.plugins import InstalledPlugins
 
 TEXT_MODULE: Final = "plugin.wat"
 SCRIPT: Final = "plugin.js"
-TEMPLATES: Final = Path(chalicelib.sandbox.__file__).with_name("templates")
-"""A folder for each language: a plugin that works, `my_plugin` by name."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _SECONDS = 10.0

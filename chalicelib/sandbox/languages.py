@@ -12,6 +12,9 @@ from chalicelib.flow.values import Json
 ENGINES: Final[Mapping[str, str]] = {"javascript": "quickjs.wasm"}
 """The module of each language, by the name that `RunCode` has for it."""
 
+TEMPLATES: Final = Path(__file__).with_name("templates")
+"""A folder for each language that plugins are written in: one that works, `my_plugin` by name."""
+
 _FOLDER: Final = Path(__file__).with_name("engines")
 
 

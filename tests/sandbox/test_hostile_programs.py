@@ -31,6 +31,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("name", ENDLESS)
 def test_what_never_ends_is_stopped(programs, name):
+    """T8, Z11: a script without a limit on its work held the server."""
     began = time.monotonic()
     failure = programs.failure(ENDLESS[name], seconds=0.5)
     assert failure.code == STOPPED

@@ -6,20 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import chalicelib.sandbox
 from chalicelib.adapters.sandbox import ProcessSandbox
 from chalicelib.errors import CallerError
-from chalicelib.sandbox.languages import engine
+from chalicelib.sandbox.languages import TEMPLATES, engine
 from chalicelib.sandbox.manifest import read_manifest
 from chalicelib.sandbox.module import look_at
 from chalicelib.sandbox.scripts import with_script
 from tests.sandbox.guests import module_of
 
-TEMPLATES = Path(chalicelib.sandbox.__file__).with_name("templates")
 LANGUAGES = sorted(each.name for each in TEMPLATES.iterdir() if each.is_dir())
 CONTEXT = {"execution": "01j", "step": "s", "now": "2026-11-20T12:00:00.000Z", "timezone": "UTC"}
 
