@@ -35,7 +35,7 @@ class _Nobody:
     """Outside a guest that asks nothing."""
 
     def ask(self, kind: str, content: bytes) -> bytes:
-        raise NotImplementedError(kind)
+        raise RuntimeError(f"the plugin asks for {kind}")
 
     def log(self, level: int, text: str) -> None:
         del level, text

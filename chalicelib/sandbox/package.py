@@ -92,6 +92,6 @@ def _files(content: bytes) -> dict[str, bytes]:
                     files[name] = opened.read(most + 1)
                 if len(files[name]) > most:
                     raise refused(f"{name} has more than {most:,} bytes")
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, RuntimeError) as error:
         raise refused("it is no zip file that can be read") from error
     return files

@@ -24,7 +24,7 @@ from chalicelib.kit.values import Moment as KitMoment
 from chalicelib.worker.asks import AskFailedError, Errand, moment_of
 from chalicelib.worker.evaluating import evaluated
 from chalicelib.worker.prepared import Prepared, Surroundings
-from chalicelib.worker.redaction import Secrets
+from chalicelib.worker.redaction import masked
 from chalicelib.worker.tools import Tools
 
 
@@ -162,19 +162,3 @@ def _as_sent(failure: Failure, errand: Errand | None) -> Failure:
         return failure
     # An earlier request of the same attempt may have had its effect, whatever became of the last one.
     return replace(failure, sent="partly" if errand.asked > 1 else "answered")
-
-
-def masked(failure: Failure, secrets: Secrets) -> Failed:
-    """The failure with every secret masked."""
-    return Failed(
-        Failure(
-            failure.code,
-            secrets.mask_text(failure.message),
-            failure.status,
-            failure.is_retriable,
-            failure.retry_after_seconds,
-            failure.sent,
-            secrets.mask(failure.detail),
-            secrets.mask_text(failure.url) if failure.url else failure.url,
-        )
-    )

@@ -11,8 +11,8 @@ from chalicelib.kit.values import Failure, Outcome, Succeeded
 from chalicelib.ports.plugins import PluginCall, Sent
 from chalicelib.sandbox.errors import PluginMissingError, PluginsNotHereError
 from chalicelib.sandbox.manifest import PREFIX
-from chalicelib.worker.attempt import masked
 from chalicelib.worker.prepared import Prepared, Surroundings
+from chalicelib.worker.redaction import masked
 from chalicelib.worker.tools import Tools
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from chalicelib.flow.values import Json
+from chalicelib.kit.values import Failed, Failure
 
 MASK = "***"
 
@@ -116,3 +117,19 @@ def mask_headers(value: Json | Mapping[str, Json]) -> Json:
     if isinstance(value, list):
         return [mask_headers(item) if isinstance(item, dict | list) else item for item in value]
     return value
+
+
+def masked(failure: Failure, secrets: Secrets) -> Failed:
+    """The failure with every secret masked."""
+    return Failed(
+        Failure(
+            failure.code,
+            secrets.mask_text(failure.message),
+            failure.status,
+            failure.is_retriable,
+            failure.retry_after_seconds,
+            failure.sent,
+            secrets.mask(failure.detail),
+            secrets.mask_text(failure.url) if failure.url else failure.url,
+        )
+    )
