@@ -174,6 +174,7 @@ class Embedded:
             respond=self.ends.respond,
             links=Links(settings.link_key, settings.base_url) if settings.link_key is not None else None,
             plugins=self.plugins,
+            sandbox=self.sandbox,
         )
         self.door = FrontDoor(self.tools, self.ends, self.background)
         self.schedules: Schedules | None = None

@@ -72,12 +72,15 @@ def _as_step(entry: Entry) -> str:
 
 
 def _with(parameters: Mapping[str, Any]) -> list[str]:
-    """The lines of `with`; values as JSON, which is YAML too."""
+    """The lines of `with`; values as JSON, which is YAML too, and longer texts as blocks."""
     if not parameters:
         return []
     lines = ["    with:"]
     for name, value in parameters.items():
-        lines.append(f"      {name}: {json.dumps(value, ensure_ascii=False)}")
+        if isinstance(value, str) and value.count("\n") > 1 and value == value.strip() and "```" not in value:
+            lines += [f"      {name}: |-", *(f"        {line}" if line else "" for line in value.split("\n"))]
+        else:
+            lines.append(f"      {name}: {json.dumps(value, ensure_ascii=False)}")
     return lines
 
 
@@ -122,6 +125,8 @@ def _type(part: Mapping[str, Any]) -> str:
             return "condition"
         case "file", _, _:
             return "file"
+        case "verbatim", _, _:
+            return "program"
         case _, "duration", _:
             return "duration"
         case _, _, "array":

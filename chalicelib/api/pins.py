@@ -17,10 +17,15 @@ NO_PLUGINS: Final[Mapping[str, Json]] = MappingProxyType({})
 async def plugins_for(call: Call, data: Mapping[str, Json]) -> Mapping[str, Json]:
     """The nodes of plugins that a flow may use, by type: of each plugin one version.
 
-    Raises PluginsNotHereError where the flow uses one and this deployment runs none, PluginMissingError for a version
-    that was never installed here.
+    Raises PluginsNotHereError where the flow uses one, or a program, and none runs here, PluginMissingError for a
+    version that was never installed here.
     """
     used, plugins = used_by(data), call.tools.plugins
+    if plugins is None and (programs := _programs_in(data)):
+        raise PluginsNotHereError(
+            f"The flow uses `{programs[0]}`: this deployment has no sandbox to run programs in, the embedded server "
+            "alone has. Write it as an expression, or run the flow there."
+        )
     if not used:
         return NO_PLUGINS
     if plugins is None:
@@ -35,6 +40,12 @@ async def plugins_for(call: Call, data: Mapping[str, Json]) -> Mapping[str, Json
     for name in pins.keys() & used - there:
         raise PluginMissingError(f"This version of the plugin `{name[:60]}` was never installed here. Leave it out.")
     return {**{kind: entry for kind, entry in installed.items() if _plugin_name(entry) not in there}, **wanted}
+
+
+def _programs_in(data: Mapping[str, Json]) -> list[str]:
+    """The types of the code nodes in a flow."""
+    flow, _ = read_model(data)
+    return sorted({step.uses for step in flow.walk() if step.uses.startswith("code.")})
 
 
 def pinned(data: Mapping[str, Json], plugins: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -96,16 +96,25 @@ def remove(
 
 
 @app.command()
-def new(name: _Name, as_json: AsJson = False) -> None:
+def new(
+    name: _Name,
+    language: Annotated[
+        str | None,
+        typer.Option("--language", help="assemblyscript, c, go, javascript or rust; WebAssembly text without it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Write a plugin that works into a new folder of its name."""
     from chalicelib.local.plugin_files import write_new  # imported late: it brings the sandbox
 
-    files = [str(path) for path in write_new(Path(name), name)]
+    files = [str(path) for path in write_new(Path(name), name, language)]
     if as_json:
         say_json({"files": files})
         return
     for path in files:
         say(path)
+    if language not in (None, "javascript"):
+        note("Build plugin.wasm first, as its sources say (docs/plugin-sdks.md).")
     note(f"Try it: penstock plugins test {name}. Install it: penstock plugins add {name}.")
 
 

@@ -135,6 +135,8 @@ def _entry(uses: str, pointer: Pointer, catalogue: Catalogue) -> Entry | Finding
         do = "`penstock nodes list` shows those there are."
         if uses.startswith("plugin_"):
             do = "Install the plugin, or put its package into the folder `plugins`: `penstock plugins list` shows them."
+        if "python" in uses:
+            do = "Python does not run in the sandbox: write the program in JavaScript, or expressions."
         return Finding((*pointer, "uses"), what, do)
     return found[1]
 

@@ -80,8 +80,11 @@ def fits(fit: Fit) -> Iterator[Finding]:
     waiting = [fit]
     while waiting:
         one = waiting.pop()
-        if isinstance(one.value, str) and is_whole_expression(one.value):
-            if one.schema.get("x-place") == "literal":
+        place = one.schema.get("x-place")
+        # A program may hold a `${` of its own; one that begins with it was meant as an expression.
+        is_program = place == "verbatim" and isinstance(one.value, str) and not one.value.startswith("${")
+        if isinstance(one.value, str) and not is_program and is_whole_expression(one.value):
+            if place in ("literal", "verbatim"):
                 yield Finding(one.pointer, f"`{one.name}` takes no expression.", "Write the value itself.")
             continue
         branches = _branches(one)
@@ -219,7 +222,7 @@ def _kinds(schema: Schema) -> list[str]:
 def _bounds(fit: Fit) -> Iterator[Finding]:
     """Choices, sizes and patterns, for values whose kind is right; text with expressions is judged when it is known."""
     schema, value = fit.schema, fit.value
-    if isinstance(value, str) and has_hole(value):
+    if isinstance(value, str) and has_hole(value) and schema.get("x-place") != "verbatim":
         return
     if schema.get("type") == "string" and isinstance(value, int | float):
         value = str(value)  # it becomes a text, and is judged as one

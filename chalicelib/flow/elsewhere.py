@@ -109,6 +109,10 @@ NODES: Mapping[str, str] = {
     **dict.fromkeys(("sort",), "data.sort"),
     **dict.fromkeys(("merge", "join"), "data.merge"),
     **dict.fromkeys(("github.issue", "github.open_issue"), "github.create_issue"),
+    **dict.fromkeys(
+        ("code", "function", "script", "javascript", "js", "node", "code.js", "code.python", "python", "code.run"),
+        "code.javascript",
+    ),
     **dict.fromkeys(("form", "start", "workflow_dispatch", "manual_trigger"), "manual"),
 }
 

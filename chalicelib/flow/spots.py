@@ -9,7 +9,7 @@ from chalicelib.flow.mentions import Analysis, Mention, analyse
 from chalicelib.flow.model import FlowModel, StepModel, TriggerModel
 from chalicelib.flow.scanner import Hole, NotClosed, has_hole, scan
 from chalicelib.flow.sources import TOP, Scope, scopes_of
-from chalicelib.flow.targets import CONDITION, TEXT, UNTYPED, ListOf, ObjectOf, OneOf, Target, target_of
+from chalicelib.flow.targets import CONDITION, TEXT, UNTYPED, VERBATIM, ListOf, ObjectOf, OneOf, Target, target_of
 from chalicelib.flow.values import Json, Pointer
 
 TRIGGER_NAMES = frozenset({"trigger", "vars"})
@@ -150,7 +150,7 @@ def texts_of(spot: Spot, *, mentions_only: bool = False) -> Iterator[Text]:
     while waiting:
         pointer, value, target = waiting.pop()
         if isinstance(value, str):
-            if has_hole(value):
+            if has_hole(value) and target != VERBATIM:
                 yield _text(spot, pointer, value, target, mentions_only=mentions_only)
         elif isinstance(value, dict):
             waiting.extend((((*pointer, key), part, field_of(target, key)) for key, part in reversed(value.items())))

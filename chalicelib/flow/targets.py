@@ -1,7 +1,7 @@
 """Where an expression stands: the places that decide what it becomes (design 3.3, `flow/places.py`).
 
 A place is derived from the JSON Schema of the parameter. `x-place` in a schema says what types cannot: `condition`,
-`untyped`, `list`, `cases` (an object of conditions), `file`.
+`untyped`, `list`, `cases` (an object of conditions), `file`, `verbatim` (text in which a `${` means nothing).
 """
 
 from collections.abc import Mapping
@@ -42,6 +42,8 @@ class Scalar:
     """A typed parameter of one value."""
 
     kind: Kind
+    is_verbatim: bool = False
+    """Text in another language, taken as it stands: a `${` in it begins no expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ Target: TypeAlias = Untyped | Condition | FilePlace | Scalar | ListOf | ObjectOf
 UNTYPED: Final = Untyped()
 CONDITION: Final = Condition()
 TEXT: Final = Scalar(Kind.TEXT)
+VERBATIM: Final = Scalar(Kind.TEXT, is_verbatim=True)
 
 _SCALARS = {
     "string": TEXT,
@@ -126,6 +129,8 @@ def _special(
             return ObjectOf(others=CONDITION)
         case "file":
             return FilePlace()
+        case "verbatim":
+            return VERBATIM
         case _:
             raise ValueError(f"unknown x-place {place!r}")
 

@@ -15,7 +15,7 @@ from chalicelib.flow.missing import missing_value
 from chalicelib.flow.paths import MISSING, Missing
 from chalicelib.flow.places import TEXT, UNTYPED, Target, as_text, convert, takes_nothing
 from chalicelib.flow.scanner import Hole, scan
-from chalicelib.flow.targets import Condition, ListOf, ObjectOf, OneOf
+from chalicelib.flow.targets import VERBATIM, Condition, ListOf, ObjectOf, OneOf
 from chalicelib.flow.values import Json
 
 
@@ -139,7 +139,7 @@ _END = object()
 
 
 def _compile_text(value: str, target: Target, where: str, names: frozenset[str]) -> Template:
-    if "${" not in value:
+    if "${" not in value or target == VERBATIM:
         return Literal(value)
     parts: list[str | Expression] = []
     for piece in scan(value):

@@ -53,6 +53,9 @@ def _known_zone(name: str) -> str:
 LongText = Annotated[str, Field(json_schema_extra={"widget": "textarea"})]
 """Text of several lines."""
 
+Code = Annotated[str, Field(min_length=1, json_schema_extra={"x-place": "verbatim", "widget": "code"})]
+"""A program, taken as it is written: a `${` in it begins no expression."""
+
 Anything = Annotated[Json, Field(json_schema_extra={"x-place": "untyped"})]
 """An untyped place: any JSON, expressions inside it included."""
 

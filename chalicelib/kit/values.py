@@ -160,7 +160,20 @@ class Hmac:
     content: bytes
 
 
-Ask: TypeAlias = Request | StartFlow | PutFile | GetFile | GetMoment | Hmac
+@dataclass(frozen=True, slots=True)
+class RunCode:
+    """Run the author's program in the sandbox. Answered with what it returns, as JSON; its failure fails the step.
+
+    `language` names an engine: `javascript`. The program knows `input`, the step's time and its randomness, and reaches
+    nothing.
+    """
+
+    language: str
+    code: str
+    input: Json
+
+
+Ask: TypeAlias = Request | StartFlow | PutFile | GetFile | GetMoment | Hmac | RunCode
 """Everything a node can ask of the worker, as data."""
 
 

@@ -15,12 +15,15 @@ from chalicelib.flow.values import Json
 from chalicelib.local.folder import read_file
 from chalicelib.ports import HttpAnswer, HttpRequest
 from chalicelib.ports.plugins import PluginCall, Sent
+from chalicelib.sandbox.languages import TEMPLATES, engine
 from chalicelib.sandbox.manifest import MANIFESTS_HINT, Asks, read_manifest
 from chalicelib.sandbox.package import MANIFESTS, MODULE, SUFFIX, Package, read_package, write_package
+from chalicelib.sandbox.scripts import with_script
 from chalicelib.worker.plugin_steps import fitted
 from chalicelib.worker.plugins import InstalledPlugins
 
 TEXT_MODULE: Final = "plugin.wat"
+SCRIPT: Final = "plugin.js"
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _SECONDS = 10.0
@@ -51,7 +54,12 @@ def entries_in(folder: Path) -> Mapping[str, Json]:
 
 
 def _module(folder: Path) -> bytes:
-    text = folder / TEXT_MODULE
+    text, script = folder / TEXT_MODULE, folder / SCRIPT
+    if script.is_file():
+        try:
+            return with_script(engine("javascript"), read_file(script).decode())
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{script} is no text in UTF-8.") from error
     if not text.is_file():
         return read_file(folder / MODULE)
     from wasmtime import WasmtimeError, wat2wasm  # imported late: only plugins written as text need it
@@ -128,8 +136,18 @@ class _NoHttp:
         raise NotSentError("While examples are tried nothing is sent.")
 
 
-def write_new(folder: Path, name: str) -> list[Path]:
-    """Write a plugin that works into a new folder; UsageError where there is one, or the name cannot be one."""
+def languages() -> list[str]:
+    """The languages that there is a template for."""
+    return sorted(each.name for each in TEMPLATES.iterdir() if each.is_dir())
+
+
+def write_new(folder: Path, name: str, language: str | None = None) -> list[Path]:
+    """Write a plugin that works into a new folder, in WebAssembly text or a language that has a template.
+
+    UsageError where there is such a folder, the name cannot be one, or the language has no template.
+    """
+    if language is not None and language not in languages():
+        raise UsageError(f"There is no template in {language[:40]}; there is one in {', '.join(languages())}.")
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name} cannot name a plugin: small letters, digits and _, beginning with a letter.")
     try:
@@ -137,10 +155,25 @@ def write_new(folder: Path, name: str) -> list[Path]:
     except FileExistsError as error:
         raise UsageError(f"{folder} is there already. Choose another name, or remove it.") from error
     files = {"plugin.yaml": _MANIFEST.format(name=name), TEXT_MODULE: _TEXT}
+    if language is not None:
+        files = _template(language, name)
     for file, text in files.items():
-        (folder / file).write_text(text, encoding="utf-8", newline="\n")
-    read_manifest(_MANIFEST.format(name=name).encode(), "plugin.yaml", "0" * 64)
+        path = folder / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    read_manifest(files["plugin.yaml"].encode(), "plugin.yaml", "0" * 64)
     return [folder / file for file in files]
+
+
+def _files(root: Path) -> list[Path]:
+    return sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _template(language: str, name: str) -> dict[str, str]:
+    """The files of a language's template, for a plugin of this name."""
+    root = TEMPLATES / language
+    files = {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in _files(root)}
+    return {**files, "plugin.yaml": files["plugin.yaml"].replace("my_plugin", name)}
 
 
 _MANIFEST = """\

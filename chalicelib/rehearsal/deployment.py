@@ -22,6 +22,7 @@ from chalicelib.flow.plan import Effect, Plan, StepPlan
 from chalicelib.flow.values import Json
 from chalicelib.ports import Clock, Details, Door, Entered, Knock, Link, Live, Received, Signal, TurnedAway, Versions
 from chalicelib.rehearsal.clock import VirtualClock
+from chalicelib.rehearsal.meanwhile import Meanwhile
 from chalicelib.rehearsal.standing_in import Answer, Cast, NoCredentials, NoNetwork
 from chalicelib.worker.budget import Budget, from_milliseconds, to_milliseconds
 from chalicelib.worker.door import FrontDoor
@@ -140,6 +141,7 @@ class Deployment:
                 # One invocation sleeps through whatever must be slept through: nothing here cuts it short.
                 settings=Settings(base_url=BASE_URL, inline_wait_seconds=LONGEST_SECONDS),
                 links=Links(fetch_key, BASE_URL),
+                sandbox=Meanwhile(),
             )
         )
         self._door: Door = FrontDoor(self._tools, Ends())

@@ -18,6 +18,7 @@ from chalicelib.kit.judge import judge
 from chalicelib.kit.service import Service
 from chalicelib.kit.values import (
     Ask,
+    Failed,
     Failure,
     GetFile,
     GetMoment,
@@ -26,6 +27,7 @@ from chalicelib.kit.values import (
     PutFile,
     Request,
     Response,
+    RunCode,
     Started,
     StartFlow,
 )
@@ -102,8 +104,20 @@ class Errand:
                 if not secret:
                     raise CredentialUnfitError(f"step `{self.step}`: its credential has no field `secret`.")
                 return hmac.new(secret.encode(), content, getattr(hashlib, algorithm)).digest()
+            case RunCode():
+                return await self._run_code(ask)
             case _:
                 assert_never(ask)
+
+    async def _run_code(self, ask: RunCode) -> Json:
+        """What the author's program returned."""
+        from chalicelib.worker.code import Place, run_code  # imported late: few steps are programs
+
+        place = Place(self.tenant, self.execution, self.step)
+        outcome = await run_code(self.tools.sandbox, ask, place, self.moment, self.timeout_seconds, self.secrets)
+        if isinstance(outcome, Failed):
+            raise AskFailedError(outcome.failure)
+        return outcome.value
 
     async def _open(self) -> Mapping[str, str]:
         """The credential's fields; opened once per attempt, forgotten with it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from chalicelib.engine.records import Image
 from chalicelib.flow.values import Json
-from chalicelib.ports import Blobs, Clock, Credentials, Evaluator, Facts, Http, Ids, Plans, Queue
+from chalicelib.ports import Blobs, Clock, Credentials, Evaluator, Facts, Http, Ids, Plans, Queue, Sandbox
 
 if TYPE_CHECKING:
     from chalicelib.kit.values import Outcome
@@ -87,5 +87,7 @@ class Tools:
     """Told, by execution, what a `respond` step said, once that is recorded; for whoever waits in this process."""
     plugins: "Plugins | None" = None
     """Runs the nodes of plugins; None where none run."""
+    sandbox: Sandbox | None = None
+    """Where WebAssembly runs; None where nothing of the kind may."""
     remembered: Remembered = field(default_factory=_nothing_yet)
     """The items of the wide loops that were worked on last; what is recorded of them never changes."""
