@@ -306,9 +306,10 @@ class Ledger:
 def _allowed(more: _More, image: Image | None, *, is_head: bool, is_overdue: bool) -> frozenset[Status]:
     """Where the write may take place, as far as what is in it does not say."""
     if more.finish is not None and image is not None and is_head and not image.status.is_terminal:
-        # Where it was judged: who began to end it meanwhile, for another reason, is not overruled.
+        # Where it was judged: who began to end it meanwhile, for another reason, or has paused it, is not overruled.
         is_another = image.reason is not None and image.reason.how is not more.finish.status
-        return frozenset() if is_another else frozenset({image.status})
+        is_held = image.status is Status.PAUSED and not is_overdue
+        return frozenset() if is_another or is_held else frozenset({image.status})
     if more.is_failure_handling and is_head:
         return ENDING
     if more.ending is not None and more.ending.how is Status.FAILED and not is_overdue:

@@ -40,9 +40,11 @@ class Mirror:
             return f"{loop.id}/b{page}" if page else loop.id
         fact = self.head.facts.get(fact_name(loop.ordinal))
         images, key = self.world.facts._images, self.head.key
-        is_wide = RecordKey(key.tenant, key.execution, f"{loop.id}/b0") in images
+        chunk = f"{loop.id}/b{path[0] // CHUNK}"
+        # Of a wide loop that ended early the first chunk may never have begun: the place's own says as much.
+        is_wide = any(RecordKey(key.tenant, key.execution, part) in images for part in (chunk, f"{loop.id}/b0"))
         if is_wide or (isinstance(fact, Waiting) and fact.kind == "cut"):
-            return f"{loop.id}/b{path[0] // CHUNK}"
+            return chunk
         return loop.id
 
     def image(self, step: StepPlan, path: tuple[int, ...]) -> Image | None:

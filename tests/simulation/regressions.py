@@ -33,4 +33,6 @@ REGRESSIONS: dict[int, str] = {
     7933: "an execution ended while a claim in it was live, and its outcome was lost",
     9370: "a dead letter for an ordinary step ended an execution whose `on_failure` was waiting",
     10960: "`on_failure` ran for a cancelled execution",
+    577303: "a request that came after its loop's end was taken for one without a claim (a mistake of the checker)",
+    834111: "a pause that came between an end's judgement and its write did not stop it",
 }
