@@ -13,7 +13,7 @@ from chalicelib.api.stored_keys import KIND, KeyRecord, to_document
 
 PUBLIC = {
     *("hooks:receive", "callbacks:show", "callbacks:receive", "callbacks:heartbeat"),
-    *("approvals:show", "approvals:decide", "about:health"),
+    *("approvals:show", "approvals:decide", "about:health", "consents:finish"),
 }
 """The handlers that anybody may ask: each knows whom it serves by a signature, a token or a signed link, or says only
 that the server answers. Whoever adds one says here, by its name, that it is meant."""

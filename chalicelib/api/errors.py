@@ -1,7 +1,10 @@
 """Errors of the front door alone; what every room knows stands in `chalicelib.errors`."""
 
+from collections.abc import Sequence
+
 from chalicelib.errors import CallerError, WorldError
 from chalicelib.kit.rates import Rate
+from chalicelib.problems import Problem
 
 
 class RateLimitedError(CallerError):
@@ -10,9 +13,17 @@ class RateLimitedError(CallerError):
     code = "rate_limited"
     status = 429
 
-    def __init__(self, detail: str = "", *, policy: str = "", rate: Rate | None = None, wait: int = 0) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        policy: str = "",
+        rate: Rate | None = None,
+        wait: int = 0,
+        problems: Sequence[Problem] = (),
+    ) -> None:
         """Name the policy (`hook`, `peer`, `key`), its rate, and the milliseconds to wait."""
-        super().__init__(detail, retry_after=wait / 1000)
+        super().__init__(detail, problems=problems, retry_after=wait / 1000)
         self.policy = policy
         self.rate = rate
 

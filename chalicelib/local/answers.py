@@ -6,8 +6,10 @@ from functools import cache
 from typing import Any, cast
 
 from chalicelib import errors
+from chalicelib.api import errors as api_errors
 from chalicelib.errors import PenstockError, Problem, ServiceError
 from chalicelib.sandbox import errors as sandbox_errors
+from chalicelib.vault import errors as vault_errors
 
 OPEN = frozenset({"queued", "running", "paused", "ending"})
 """Statuses of an execution that goes on."""
@@ -46,6 +48,7 @@ def _problems(given: Any) -> Iterator[Problem]:
 @cache
 def _by_code() -> dict[str, type[PenstockError]]:
     """Every error by its code; where a family and one of its errors share it, the error."""
-    of_rooms = [*vars(sandbox_errors).values(), *vars(errors).values()]
+    rooms = (sandbox_errors, vault_errors, api_errors, errors)
+    of_rooms = [each for room in rooms for each in vars(room).values()]
     found = [each for each in of_rooms if isinstance(each, type) and issubclass(each, PenstockError)]
     return {each.code: each for each in found}

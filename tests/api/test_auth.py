@@ -31,6 +31,7 @@ def test_the_routes_that_are_public_are_these():
         "approvals:show",
         "approvals:decide",
         "about:health",
+        "consents:finish",
     }
 
 

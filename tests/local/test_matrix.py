@@ -33,6 +33,7 @@ def asked(tmp_path_factory):
             return answer.status_code, answer.json()
 
         def ask(method, path, key):
+            client.cookies.clear()  # of the session that the cell before opened
             return client.request(method, path, headers={"authorization": f"Bearer {key}"} if key else {}).status_code
 
         yield matrix.settle_in(rest, "greet"), ask, client
@@ -51,6 +52,7 @@ def test_every_cell_is_answered_as_the_table_of_routes_says(asked):
 def test_without_a_key_everything_is_closed_but_what_is_named(asked):
     """A fresh deployment answers 401 everywhere but hooks, signed links, health and the front page."""
     world, _, client = asked
+    client.cookies.clear()
     open_to_all = {route.path for route in TABLE if route.handler in matrix.PUBLIC}
     assert open_to_all == {route.path for route in TABLE if route.role is None}
     for route in TABLE:

@@ -73,5 +73,5 @@ def test_headers_without_end_are_refused_by_the_server_that_is_deployed(dev):
         assert (status, json.loads(body)["code"]) == (431, "headers_too_large")
         assert headers["content-security-policy"].startswith("default-src 'none'")
     with Wire(dev) as wire:
-        wire.send(b"GET /api/v1/health?" + b"q" * 9_000 + b" HTTP/1.1\r\nhost: here\r\n\r\n")
+        wire.send(b"GET /api/v1/health?" + b"q" * 9_000 + b" HTTP/1.1\r\nhost: " + dev.url[7:].encode() + b"\r\n\r\n")
         assert wire.read()[0] == 414
