@@ -20,6 +20,8 @@ _PAGE_OR_PROBLEM: Final[dict[str, Json]] = {
 }
 _ANY_CONTENT: Final[dict[str, Json]] = {"*/*": {"schema": {}}}
 _API: Final = "/api/v1/"
+_FLOW_FILES: Final = frozenset({"publishing:publish"})
+_BYTES: Final[dict[str, Json]] = {"application/octet-stream": {"schema": {}}}
 _FLOW_FILE: Final[dict[str, Json]] = {
     "application/yaml": {"schema": {"type": "string"}},
     "application/json": {"schema": {"type": "object"}},
@@ -119,7 +121,8 @@ def _in_query(route: Route) -> list[Json]:
 
 def _body(route: Route) -> Json:
     if route.takes == "*":
-        return {"required": not route.reads_itself, "content": _ANY_CONTENT if route.reads_itself else _FLOW_FILE}
+        content = _ANY_CONTENT if route.reads_itself else _FLOW_FILE if route.handler in _FLOW_FILES else _BYTES
+        return {"required": not route.reads_itself, "content": content}
     required = bool(_required(BODIES[route.takes]))
     schema: Json = {"$ref": f"#/components/schemas/{route.takes}"}
     kinds = ["application/json", *(["application/x-www-form-urlencoded"] if route.is_page else [])]

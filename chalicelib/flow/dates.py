@@ -146,7 +146,7 @@ def on_wall(moment: datetime, zone: tzinfo) -> datetime:
     try:
         return moment.astimezone(zone)
     except OverflowError as error:
-        raise ExpressionError("Clocks there show a year outside 1 to 9999.  ->  Take another time.") from error
+        raise ExpressionError("Clocks there show a time outside the years 1 to 9999.  ->  Take another.") from error
 
 
 def between(start: datetime, end: datetime, unit: Json) -> int | float:

@@ -15,7 +15,7 @@ class NoAnswerError(ValueError):
 
 
 def read_json(content: bytes) -> Json:
-    """A guest's JSON as a value; raises NoAnswerError, which says what is wrong."""
+    """A guest's JSON as a value; raises NoAnswerError, a ValueError, which says what is wrong."""
     try:
         value: Json = json.loads(content.decode(), parse_constant=_no_constant, parse_float=_finite)
         json.dumps(value, ensure_ascii=False).encode()  # half a character, escaped, is none
@@ -33,7 +33,7 @@ def read_json(content: bytes) -> Json:
 
 
 def read_answer(content: bytes) -> Mapping[str, Json]:
-    """A guest's answer, `{"ok"}` or `{"error": {"message", "retry", "code"}}`, whole; raises NoAnswerError."""
+    """A guest's answer, `{"ok"}` or `{"error": {"message", "retry", "code"}}`, whole; NoAnswerError is a ValueError."""
     value = read_json(content)
     if isinstance(value, dict) and value.keys() == {"ok"}:
         return value

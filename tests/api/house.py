@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
 from base64 import b64decode, b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from chalicelib.adapters.memory.facts import MemoryFacts
 from chalicelib.adapters.memory.limits import MemoryLimits
 from chalicelib.adapters.memory.refusals import MemoryRefusals
 from chalicelib.adapters.memory.versions import MemoryVersions
+from chalicelib.adapters.oauth_consents import StoredConsents
 from chalicelib.adapters.vault import VaultCredentials
 from chalicelib.adapters.vault_admin import VaultAdmin
 from chalicelib.api.app import Api
@@ -267,6 +269,11 @@ class House:
             self.documents, lambda: self.master_keys, EnvironmentCredentials({}), self.clock
         )
         self.vault = VaultAdmin(self.vault_credentials, self.http, renew=self.master_keys.renew)
+        self.consents = StoredConsents(
+            *(self.vault, self.documents, self.http, self.clock),
+            base_url=settings.get("base_url", "https://penstock.example"),
+            random=os.urandom,
+        )
         self.refusals = RefusalTally(MemoryRefusals(), self.clock)
         self.keys = Keys(StoredKeys(self.documents, self.clock))
         self.audit = AuditLog(self.documents, self.clock, Ids(), days=settings.get("watch", Watch()).audit_days)
@@ -289,6 +296,7 @@ class House:
             limits=self.limits,
             peer_limits=self.limits,
             vault=lambda: self.vault,
+            consents=lambda: self.consents,
             on_published=self.tell,
         )
         self.api = Api(self.tools)

@@ -45,6 +45,9 @@ class Keys:
     async def caller(self, key: str) -> Caller | None:
         return CALLERS.get(key)
 
+    def used(self, caller: Caller) -> None:
+        return None
+
 
 class SlowDocuments(MemoryDocuments):
     """A store like one that lies elsewhere: others come in between a look and a write."""

@@ -159,9 +159,9 @@ def seen(aws_url):
 
 
 def go(journey, service):
-    credentials(journey, service)
     publish(journey, service)
-    work(journey)
+    work(journey)  # before others fail: a worker remembers for a few seconds who listened then
+    credentials(journey, service)
     tick(journey)
     sweep(journey)
     bury(journey)

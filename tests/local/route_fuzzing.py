@@ -21,6 +21,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
 
 from chalicelib.local.asgi import AsgiApp
+from chalicelib.local.hosts import Hosts
 from tests.api.house import KEYS, OPEN, SIGNED, STEPS, House
 from tests.dev_server import CREDENTIAL, DevServer, dev_server
 
@@ -172,7 +173,10 @@ def of_memory() -> list[Place]:
     house = House()
     house.publish(SIGNED + STEPS)
     schema = schemathesis.openapi.from_asgi(
-        "/api/v1/openapi.json", AsgiApp(house.api, house.clock), config=SchemathesisConfig()
+        "/api/v1/openapi.json",
+        AsgiApp(house.api, house.clock, Hosts(("testserver",))),
+        config=SchemathesisConfig(),
+        headers={"authorization": f"Bearer {KEYS['viewer']}"},
     )
     known = {"flow": ["shop"], "trigger": ["placed"], "type": ["csv.parse"], "tenant": ["main"]}
     return [Place(schema, role, KEYS[role], known) for role in ("viewer", "operator", "editor")]

@@ -17,7 +17,7 @@ from tools.fuzz.parser import Parser, Take, text_of
 def _credential() -> Take:
     """A credential in the environment; and what of it is struck out of the logs."""
     kind: Any = import_module("chalicelib.adapters.environment").EnvironmentCredentials
-    struck: Any = import_module("chalicelib.cloud.logs")._texts  # noqa: SLF001 - asked of each at the start
+    struck: Any = import_module("chalicelib.adapters.struck")._texts  # noqa: SLF001 - asked of each at the start
 
     def take(content: bytes) -> object:
         struck(text_of(content))

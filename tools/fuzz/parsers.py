@@ -17,8 +17,8 @@ _NAMED_LIKE_PARSERS: Final = ("read_", "parse_", "from_")
 _READS: Final = {"str": text_of, "bytes": bytes}
 _NOT_OF_STRANGERS: Final = frozenset(("cli", "local", "worker", "rehearsal"))
 """Rooms whose functions read files, records or streams, and are not called with a text."""
-_TRUSTED: Final = frozenset(("adapters.expression_frames.from_question",))
-"""What only our own process writes, to its own helper, over a pipe."""
+_TRUSTED: Final = frozenset(("adapters.expression_frames.from_question", "sandbox.manifest.read_stored"))
+"""What only our own process writes: to its own helper, over a pipe; and what it has checked before it stored it."""
 
 
 @cache
