@@ -12,8 +12,8 @@ from typing import Final
 
 from chalicelib.sandbox.confinement import limit_memory
 
-MEMORY_BYTES: Final = 1024 * 1024 * 1024
-"""Address space of the whole process; compiling a large module takes most."""
+MEMORY_BYTES: Final = 2 * 1024 * 1024 * 1024
+"""Address space of the whole process: compiling a large module, such as one of Go's, takes most of it."""
 
 
 def main() -> None:
