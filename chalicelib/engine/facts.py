@@ -186,7 +186,7 @@ def from_text(text: str) -> Fact:
     if text[:1] == "d" and text[1:2] != "|":
         return _done_in(text)
     match text.split("|"):
-        case ["d", how, port, attempt, ended, pack]:
+        case ["d", how, port, attempt, ended, pack] if not pack.startswith("#"):
             return Done(How(how), port, int(attempt), _natural(ended), pack)
         case ["d", how, port, attempt, ended, pack, order]:
             return Done(How(how), port, int(attempt), _natural(ended), pack, int(order.removeprefix("#")))

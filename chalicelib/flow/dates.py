@@ -64,7 +64,8 @@ def zone_of(name: str) -> tzinfo:
             return timezone(-span if sign == "-" else span)
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
+    # ZoneInfoNotFoundError is a KeyError; a name with many slashes is looked for in as many folders.
+    except (OSError, ValueError, KeyError, RecursionError) as error:
         raise ExpressionError(
             f"There is no time zone `{name[:60]}`.  ->  Write one such as Europe/Berlin, UTC or +01:00."
         ) from error

@@ -14,6 +14,7 @@ from chalicelib.adapters.sandbox_helper import SandboxHelper
 from chalicelib.errors import NotFoundError, WorkerMishapError
 from chalicelib.ports import SandboxLimits, SandboxModule
 from chalicelib.sandbox.errors import ModuleRefusedError, ModuleTrappedError
+from chalicelib.sandbox.process import MEMORY_BYTES
 from tests.sandbox.guests import IMPORTS, LIMITS, OK, answering, asking, call, module_of, working
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells it")
@@ -99,7 +100,7 @@ def test_the_process_has_no_environment_no_file_and_can_open_none():
         assert targets <= {"pipe", "/dev/null", "socket"}  # its pipes; asyncio may make them of sockets
         limits = {line[:26].strip(): line[26:].split()[0] for line in (proc / "limits").read_text().splitlines()}
         assert (limits["Max open files"], limits["Max processes"], limits["Max file size"]) == ("0", "0", "0")
-        assert int(limits["Max address space"]) == 1024 * 1024 * 1024
+        assert int(limits["Max address space"]) == MEMORY_BYTES
         await place.sandbox.close()
 
     run(story())

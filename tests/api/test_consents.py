@@ -415,7 +415,9 @@ def test_without_an_address_to_come_back_to_nothing_is_begun(play: Any) -> None:
 
 
 def test_a_deployment_without_a_vault_says_so() -> None:
-    answer = House().send("POST", "/api/v1/credentials/crm/connect", role="editor")
+    house = House()
+    house.api = Api(replace(house.tools, consents=None))
+    answer = house.send("POST", "/api/v1/credentials/crm/connect", role="editor")
     assert "keeps no credentials" in loaded(answer)["detail"]
 
 

@@ -147,7 +147,7 @@ def test_invocations_at_once_share_no_process(aws_url: str) -> None:
 
 
 def test_failures_of_a_function_are_reported_as_lambda_does(aws_url: str) -> None:
-    name = make_function(aws_url, timeout=1)
+    name = make_function(aws_url, timeout=5)
     assert invoke(aws_url, name, {"fail": True}) == (
         {"errorMessage": "on purpose", "errorType": "ValueError"},
         "Handled",

@@ -1,5 +1,7 @@
 """Parsers of what strangers send: requests and their bodies, keys, addresses, answers of services."""
 
+import asyncio
+import atexit
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -150,6 +152,8 @@ def _whole_api() -> Take:
     """The whole API in memory: a request line, headers, a blank line and a body; no answer may be a 5xx."""
     house: Any = import_module("tests.api.house").House()
     request: Any = import_module("chalicelib.api.request")
+    runner = asyncio.Runner()  # some handlers ask several things at once
+    atexit.register(runner.close)
     flows: tuple[str, ...] = (import_module("tests.api.house").SIGNED, import_module("tests.api.house").OPEN)
     for text in flows:
         house.publish(text + import_module("tests.api.house").STEPS)
@@ -162,7 +166,7 @@ def _whole_api() -> Take:
         pairs = tuple((name.lower(), value) for name, _, value in (line.partition(": ") for line in rest))
         headers = dict(reversed(pairs))
         asked = request.Request(method, path, request.read_query(query), headers, body, 1795158000000, "", pairs, query)
-        answer: Any = answered(house.api(asked))
+        answer: Any = runner.run(house.api(asked))
         if answer.status >= 500:
             raise AssertionError(f"{answer.status}: {answer.body[:300]!r}")
         if answer.body and answer.header("content-type") in {"application/json", "application/problem+json"}:

@@ -42,7 +42,9 @@ class Split(Action):
     def run(self) -> Json:
         """The pieces, in order."""
         if self.pattern is None:
-            pieces = self.text.split(self.separator, -1 if self.limit is None else self.limit - 1)
+            # There are no more pieces than that, and `split` takes no number of any size.
+            most = len(self.text) + 1 if self.limit is None else min(self.limit, len(self.text) + 1)
+            pieces = self.text.split(self.separator, most - 1)
         elif "separator" in self.model_fields_set:
             raise ParameterError("Say either `separator` or `pattern`.")
         else:
